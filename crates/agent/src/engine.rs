@@ -1,0 +1,6 @@
+//! What answers a visitor.
+
+pub mod embed;
+pub mod search;
+pub mod slots;
+pub mod tokenizer;

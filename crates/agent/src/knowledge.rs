@@ -1,0 +1,3 @@
+//! From what the operator wrote to what can be searched.
+
+pub mod chunk;
