@@ -1,1 +1,23 @@
-//! Placeholder.
+//! The rules of the product, in the order in which a newcomer should read them.
+//!
+//! A token becomes an [`identity`], an identity owns [`conversation`]s, and
+//! [`turn::next_step`] says how a conversation goes on. What the outside may
+//! learn meanwhile is an [`event`].
+//!
+//! Not here: anything that waits. This crate does no IO, knows no database, no
+//! network and no environment. The two exceptions are named where they stand:
+//! [`clock::Clock`] reads the time, [`session::Secret`] asks the operating
+//! system for random bytes.
+
+pub mod action;
+pub mod agent;
+pub mod assurance;
+pub mod clock;
+pub mod conversation;
+pub mod event;
+pub mod id;
+pub mod identity;
+pub mod message;
+pub mod scope;
+pub mod session;
+pub mod turn;

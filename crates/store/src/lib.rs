@@ -1,1 +1,42 @@
-//! Placeholder.
+//! Everything that is kept: one schema and one SQL text on SQLite and PostgreSQL.
+//!
+//! [`Store`] is a concrete struct with one method for each thing the program
+//! does to its data. Not found is `Ok(None)`, and a thing that is not yours is a
+//! thing that does not exist: the owner stands in the `WHERE`.
+//!
+//! What always holds:
+//!
+//! - An answer is given after an awaited COMMIT, never before.
+//! - What is secret is stored hashed (sessions, visitors) or sealed under the
+//!   master key (signing keys), so a dump of the database signs nothing.
+//!
+//! Not here: what happens to an event after it was committed (`server::hub`).
+
+mod db;
+
+mod actions;
+mod agents;
+mod audit;
+mod conversations;
+mod entries;
+mod error;
+mod events;
+mod installation;
+mod keys;
+mod knowledge;
+mod merge;
+mod open;
+mod row;
+mod seal;
+mod sessions;
+
+pub use actions::StoredAction;
+pub use conversations::Page;
+pub use entries::{Appended, Posted, TurnMark};
+pub use error::{OpenError, StoreError};
+pub use events::Replay;
+pub use keys::{KeyState, StoredKey};
+pub use knowledge::Source;
+pub use open::{Location, Store};
+pub use seal::MasterKey;
+pub use sessions::{Found, Opened};

@@ -1,0 +1,79 @@
+//! What the outside may learn while a turn runs.
+
+use crate::{
+    conversation::Entry,
+    id::{ConversationId, EntryId, SessionId},
+    session::Ended,
+};
+
+/// Something a subscriber is told.
+///
+/// What is [`Numbered`] is stored and can be replayed; the rest is shown and
+/// forgotten.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Something was stored. Boxed, since it is much the largest.
+    Numbered(Box<Numbered>),
+    /// The owner's events are numbered anew: what was shown may be no more.
+    Renumbered,
+    /// A piece of a reply that is being written.
+    Delta {
+        /// Where.
+        conversation: ConversationId,
+        /// The entry that it will become.
+        reply: EntryId,
+        /// The piece.
+        text: String,
+    },
+    /// The agent has begun or stopped working on a reply.
+    Typing {
+        /// Where.
+        conversation: ConversationId,
+        /// Begun or stopped.
+        typing: bool,
+    },
+    /// A session is no more: its stream ends with this.
+    SessionEnded(SessionId, Ended),
+}
+
+/// A stored entry with its place among the events of its owner.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Numbered {
+    /// Its place.
+    pub position: Position,
+    /// What was stored.
+    pub entry: Entry,
+}
+
+/// A place among the events of one owner, printed `<epoch>:<number>` (rule R4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Random; another one when the numbering began anew.
+    pub epoch: String,
+    /// Counts from 1 within the epoch.
+    pub number: i64,
+}
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.epoch, self.number)
+    }
+}
+
+impl std::str::FromStr for Position {
+    type Err = ParsePositionError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePositionError> {
+        let (epoch, number) = text.split_once(':').ok_or(ParsePositionError)?;
+        let number = number.parse().map_err(|_| ParsePositionError)?;
+        Ok(Self {
+            epoch: epoch.to_owned(),
+            number,
+        })
+    }
+}
+
+/// A text that is no position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not of the form `<epoch>:<number>`")]
+pub struct ParsePositionError;

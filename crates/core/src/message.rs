@@ -1,0 +1,69 @@
+//! Text that people type.
+
+/// What a visitor typed: trimmed, not empty, at most [`MessageText::MAX`] characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageText(String);
+
+/// Why a text cannot be a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MessageTextError {
+    /// Nothing but white space.
+    #[error("the message is empty")]
+    Empty,
+    /// Longer than [`MessageText::MAX`] characters.
+    #[error("the message has {found} characters, more than the {max} allowed", max = MessageText::MAX)]
+    TooLong {
+        /// How many there were.
+        found: usize,
+    },
+    /// A NUL, which one of the databases cannot hold (rule D8).
+    #[error("the message holds a NUL character")]
+    Nul,
+}
+
+impl MessageText {
+    /// The most characters a message may have.
+    pub const MAX: usize = 8_000;
+
+    /// Trims the text and checks it.
+    pub fn parse(raw: &str) -> Result<Self, MessageTextError> {
+        let text = raw.trim();
+        let found = text.chars().count();
+        if found == 0 {
+            return Err(MessageTextError::Empty);
+        }
+        if found > Self::MAX {
+            return Err(MessageTextError::TooLong { found });
+        }
+        if text.contains('\0') {
+            return Err(MessageTextError::Nul);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_around_a_message_is_dropped() {
+        assert_eq!(MessageText::parse("  hi\n").unwrap().as_str(), "hi");
+    }
+
+    #[test]
+    fn an_empty_a_long_and_a_nul_message_are_refused() {
+        assert_eq!(MessageText::parse(" \n\t"), Err(MessageTextError::Empty));
+        assert_eq!(MessageText::parse("a\0b"), Err(MessageTextError::Nul));
+        assert_eq!(
+            MessageText::parse(&"ä".repeat(8_001)),
+            Err(MessageTextError::TooLong { found: 8_001 })
+        );
+        assert!(MessageText::parse(&"ä".repeat(8_000)).is_ok());
+    }
+}

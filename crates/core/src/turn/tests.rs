@@ -1,0 +1,298 @@
+//! `next_step` as a table: what stands in the transcript, and what follows.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::*;
+use crate::{
+    action::Outcome,
+    clock::Clock,
+    conversation::Message,
+    id::{ConversationId, EntryId},
+};
+
+/// A transcript that is written like a play.
+struct Play {
+    clock: Clock,
+    conversation: ConversationId,
+    entries: Vec<Entry>,
+    calls: Vec<Call>,
+}
+
+impl Play {
+    fn new() -> Self {
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        let conversation = ConversationId::new(&clock);
+        Self {
+            clock,
+            conversation,
+            entries: Vec::new(),
+            calls: Vec::new(),
+        }
+    }
+
+    fn then(mut self, body: Body) -> Self {
+        let number = self.entries.len().try_into().unwrap();
+        self.entries.push(Entry {
+            id: EntryId::new(&self.clock),
+            conversation: self.conversation,
+            number,
+            added_at: self.clock.now(),
+            body,
+        });
+        self
+    }
+
+    fn says(self, by: Author) -> Self {
+        let message = Message {
+            by,
+            text: "…".to_owned(),
+            citations: vec![],
+            client_id: None,
+            session: None,
+        };
+        self.then(Body::Message(message))
+    }
+
+    fn visitor(self) -> Self {
+        self.says(Author::Visitor)
+    }
+
+    fn agent(self) -> Self {
+        self.says(Author::Agent)
+    }
+
+    fn asks(mut self, action: &str) -> Self {
+        let call = Call {
+            id: CallId::new(&self.clock),
+            action: action.to_owned(),
+            arguments: Map::new(),
+        };
+        self.calls.push(call.clone());
+        self.then(Body::CallAsked(call))
+    }
+
+    fn starts(self) -> Self {
+        let call = self.last_call();
+        self.then(Body::CallStarted {
+            call: call.id,
+            action: call.action,
+            label: String::new(),
+            details: vec![],
+        })
+    }
+
+    fn finishes(self) -> Self {
+        let call = self.last_call();
+        self.then(Body::CallFinished {
+            call: call.id,
+            action: call.action,
+            label: String::new(),
+            outcome: Outcome::Succeeded(Value::Null),
+        })
+    }
+
+    fn status(self, status: Status) -> Self {
+        self.then(Body::Status(status))
+    }
+
+    fn last_call(&self) -> Call {
+        self.calls.last().unwrap().clone()
+    }
+
+    /// What follows for a verified visitor.
+    #[track_caller]
+    fn leads_to(self, expected: Step<'_>) {
+        self.leads_for(Grant::Alive(Assurance::Verified), expected);
+    }
+
+    #[track_caller]
+    fn leads_for(self, grant: Grant, expected: Step<'_>) {
+        let transcript = Transcript::new(self.entries);
+
+        assert_eq!(next_step(&transcript, &rules(), grant), expected);
+    }
+}
+
+/// `look` may be repeated, `pay` may not; both want a verified visitor.
+fn rules() -> Rules {
+    let rule = |safe_to_repeat| ActionRule {
+        requires: Assurance::Verified,
+        safe_to_repeat,
+    };
+    Rules {
+        max_model_replies: 2,
+        max_calls: 3,
+        actions: [
+            ("look".to_owned(), rule(true)),
+            ("pay".to_owned(), rule(false)),
+        ]
+        .into(),
+    }
+}
+
+#[test]
+fn an_empty_conversation_has_nothing_to_do() {
+    Play::new().leads_to(Step::Done);
+}
+
+#[test]
+fn a_message_is_answered_by_the_model() {
+    Play::new().visitor().leads_to(Step::CallModel);
+    Play::new()
+        .visitor()
+        .agent()
+        .visitor()
+        .leads_to(Step::CallModel);
+}
+
+#[test]
+fn an_answer_ends_the_turn() {
+    Play::new().visitor().agent().leads_to(Step::Done);
+    Play::new()
+        .visitor()
+        .says(Author::Operator)
+        .leads_to(Step::Done);
+}
+
+#[test]
+fn a_call_that_was_asked_for_is_run_and_its_result_goes_back_to_the_model() {
+    let play = Play::new().visitor().asks("pay");
+    let call = play.last_call();
+    play.leads_to(Step::RunCalls(vec![&call]));
+
+    Play::new()
+        .visitor()
+        .asks("pay")
+        .starts()
+        .finishes()
+        .leads_to(Step::CallModel);
+}
+
+#[test]
+fn words_before_a_call_do_not_end_the_turn() {
+    let play = Play::new().visitor().agent().asks("look");
+    let call = play.last_call();
+
+    play.leads_to(Step::RunCalls(vec![&call]));
+}
+
+#[test]
+fn g5_a_call_that_was_started_and_never_finished_is_not_repeated() {
+    let play = Play::new()
+        .visitor()
+        .asks("pay")
+        .starts()
+        .status(Status::Resumed);
+    let call = play.last_call();
+
+    play.leads_to(Step::GiveUpOn(&call));
+}
+
+#[test]
+fn g5_a_call_of_an_idempotent_action_is_repeated() {
+    let play = Play::new()
+        .visitor()
+        .asks("look")
+        .starts()
+        .status(Status::Resumed);
+    let call = play.last_call();
+
+    play.leads_to(Step::RunCalls(vec![&call]));
+}
+
+#[test]
+fn a_lost_call_of_an_earlier_turn_gets_its_result_too() {
+    let play = Play::new().visitor().asks("pay").starts().visitor();
+    let call = play.last_call();
+
+    play.leads_to(Step::GiveUpOn(&call));
+}
+
+#[test]
+fn a1_a_call_needs_the_assurance_its_action_asks_for() {
+    for grant in [Assurance::Anonymous, Assurance::Claimed, Assurance::Code] {
+        let play = Play::new().visitor().asks("look");
+        let call = play.last_call();
+
+        play.leads_for(
+            Grant::Alive(grant),
+            Step::Refuse(&call, Refused::AssuranceTooLow),
+        );
+    }
+}
+
+#[test]
+fn a1_nothing_is_done_for_a_session_that_has_ended() {
+    let closed = Step::Close(Status::Cancelled);
+    Play::new().visitor().leads_for(Grant::Ended, closed);
+
+    let closed = Step::Close(Status::Cancelled);
+    Play::new()
+        .visitor()
+        .asks("look")
+        .leads_for(Grant::Ended, closed);
+}
+
+#[test]
+fn a_call_of_an_action_that_is_not_offered_is_refused() {
+    let play = Play::new().visitor().asks("format_disk");
+    let call = play.last_call();
+
+    play.leads_to(Step::Refuse(&call, Refused::NoSuchAction));
+}
+
+#[test]
+fn g6_a_turn_stops_at_the_limit_of_replies() {
+    let round = |play: Play| play.asks("look").starts().finishes();
+
+    round(Play::new().visitor()).leads_to(Step::CallModel);
+    round(round(Play::new().visitor())).leads_to(Step::Close(Status::GaveUp));
+}
+
+#[test]
+fn g6_a_turn_stops_at_the_limit_of_calls() {
+    let play = Play::new()
+        .visitor()
+        .asks("look")
+        .asks("look")
+        .asks("look")
+        .asks("look");
+
+    play.leads_to(Step::Close(Status::GaveUp));
+}
+
+#[test]
+fn r3_a_turn_is_resumed_once_and_closed_the_second_time() {
+    Play::new()
+        .visitor()
+        .status(Status::Resumed)
+        .leads_to(Step::CallModel);
+    Play::new()
+        .visitor()
+        .status(Status::Resumed)
+        .status(Status::Resumed)
+        .leads_to(Step::Close(Status::Interrupted));
+}
+
+#[test]
+fn a_closed_turn_stays_closed() {
+    for status in [Status::Interrupted, Status::GaveUp, Status::Cancelled] {
+        Play::new().visitor().status(status).leads_to(Step::Done);
+    }
+}
+
+#[test]
+fn m1_a_conversation_that_moved_goes_on_where_it_was() {
+    let moved = Status::ContinuedFromBeforeSignIn;
+
+    Play::new()
+        .visitor()
+        .agent()
+        .status(moved)
+        .leads_to(Step::Done);
+    Play::new()
+        .visitor()
+        .status(moved)
+        .leads_to(Step::CallModel);
+}

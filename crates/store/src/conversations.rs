@@ -1,0 +1,195 @@
+//! Conversations of one owner.
+
+use maitred_core::{
+    conversation::{Conversation, Transcript},
+    id::ConversationId,
+    scope::{Owner, Scope},
+};
+
+use crate::{
+    Store, StoreError,
+    db::{all, execute, optional},
+    row::{LastMessageJson, json, parsed, time},
+};
+
+/// A part of a list, and where the next one starts.
+#[derive(Debug)]
+pub struct Page<T> {
+    /// The things.
+    pub items: Vec<T>,
+    /// To be handed back for more; none if that was all.
+    pub next: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct ConversationRow {
+    id: String,
+    title: Option<String>,
+    opened_at: i64,
+    updated_at: i64,
+    closed_at: Option<i64>,
+    last_message: Option<String>,
+    moved_from: Option<String>,
+}
+
+impl TryFrom<ConversationRow> for Conversation {
+    type Error = StoreError;
+
+    fn try_from(row: ConversationRow) -> Result<Self, StoreError> {
+        const TABLE: &str = "conversations";
+        let last_message: Option<LastMessageJson> = row
+            .last_message
+            .map(|text| json(&text, TABLE, "last_message"))
+            .transpose()?;
+        Ok(Self {
+            id: parsed(&row.id, TABLE, "id")?,
+            title: row.title,
+            opened_at: time(row.opened_at, TABLE, "opened_at")?,
+            updated_at: time(row.updated_at, TABLE, "updated_at")?,
+            closed_at: row
+                .closed_at
+                .map(|at| time(at, TABLE, "closed_at"))
+                .transpose()?,
+            from_before_sign_in: row.moved_from.is_some(),
+            last_message: last_message.map(TryInto::try_into).transpose()?,
+        })
+    }
+}
+
+impl Store {
+    /// Begins a conversation.
+    pub async fn open_conversation(
+        &self,
+        scope: Scope,
+        owner: Owner,
+    ) -> Result<Conversation, StoreError> {
+        const SQL: &str = "
+            INSERT INTO conversations
+                (id, agent_id, environment, owner, opened_at, updated_at, last_entry)
+            VALUES ($1, $2, $3, $4, $5, $5, 0)";
+        let id = ConversationId::new(&self.clock);
+        let now = self.clock.now();
+        let mut tx = self.begin().await?;
+        execute!(
+            &mut tx,
+            SQL,
+            id.to_string(),
+            scope.agent.to_string(),
+            scope.environment.as_str(),
+            owner.to_string(),
+            now.as_microsecond(),
+        )?;
+        tx.commit().await?;
+        Ok(Conversation {
+            id,
+            title: None,
+            opened_at: now,
+            updated_at: now,
+            closed_at: None,
+            from_before_sign_in: false,
+            last_message: None,
+        })
+    }
+
+    /// The conversation, if there is one by that id and it is this owner's.
+    pub async fn conversation(
+        &self,
+        owner: Owner,
+        id: ConversationId,
+    ) -> Result<Option<Conversation>, StoreError> {
+        const SQL: &str = "
+            SELECT id, title, opened_at, updated_at, closed_at, last_message, moved_from
+            FROM conversations WHERE id = $1 AND owner = $2";
+        let row = optional!(
+            &self.db,
+            ConversationRow,
+            SQL,
+            id.to_string(),
+            owner.to_string()
+        )?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// The owner's conversations in which something was said, the latest first.
+    pub async fn conversations(
+        &self,
+        owner: Owner,
+        cursor: Option<&str>,
+        limit: i64,
+    ) -> Result<Page<Conversation>, StoreError> {
+        const SQL: &str = "
+            SELECT id, title, opened_at, updated_at, closed_at, last_message, moved_from
+            FROM conversations
+            WHERE owner = $1 AND last_entry > 0
+                AND (updated_at < $2 OR (updated_at = $2 AND id < $3))
+            ORDER BY updated_at DESC, id DESC LIMIT $4";
+        let (before, id) = cursor
+            .and_then(|cursor| cursor.split_once('.'))
+            .and_then(|(at, id)| Some((at.parse::<i64>().ok()?, id)))
+            .unwrap_or((i64::MAX, ""));
+        let rows = all!(
+            &self.db,
+            ConversationRow,
+            SQL,
+            owner.to_string(),
+            before,
+            id,
+            limit + 1
+        )?;
+        let mut items: Vec<Conversation> = rows
+            .into_iter()
+            .map(TryInto::try_into)
+            .collect::<Result<_, _>>()?;
+        let more = items.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+        if more {
+            items.pop();
+        }
+        let next = items
+            .last()
+            .filter(|_| more)
+            .map(|last| format!("{}.{}", last.updated_at.as_microsecond(), last.id));
+        Ok(Page { items, next })
+    }
+
+    /// The open conversation of this owner that was last spoken in.
+    pub async fn open_conversation_of(
+        &self,
+        owner: Owner,
+    ) -> Result<Option<Conversation>, StoreError> {
+        const SQL: &str = "
+            SELECT id, title, opened_at, updated_at, closed_at, last_message, moved_from
+            FROM conversations
+            WHERE owner = $1 AND closed_at IS NULL AND last_entry > 0
+            ORDER BY updated_at DESC, id DESC LIMIT 1";
+        let row = optional!(&self.db, ConversationRow, SQL, owner.to_string())?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// Everything of a conversation, for the turn that runs in it.
+    pub async fn transcript(&self, id: ConversationId) -> Result<Transcript, StoreError> {
+        Ok(Transcript::new(self.entries_after(id, 0, i64::MAX).await?))
+    }
+
+    /// Where a conversation belongs.
+    pub async fn scope_of(&self, id: ConversationId) -> Result<Option<Scope>, StoreError> {
+        const SQL: &str = "SELECT agent_id, environment FROM conversations WHERE id = $1";
+        let row = optional!(&self.db, (String, String), SQL, id.to_string())?;
+        row.map(|(agent, environment)| {
+            Ok(Scope {
+                agent: parsed(&agent, "conversations", "agent_id")?,
+                environment: parsed(&environment, "conversations", "environment")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// The conversations whose turn was running when the process ended (rule R3).
+    pub async fn conversations_with_a_turn(&self) -> Result<Vec<ConversationId>, StoreError> {
+        const SQL: &str =
+            "SELECT id FROM conversations WHERE turn_since IS NOT NULL ORDER BY turn_since";
+        let rows = all!(&self.db, (String,), SQL)?;
+        rows.iter()
+            .map(|(id,)| parsed(id, "conversations", "id"))
+            .collect()
+    }
+}

@@ -1,0 +1,398 @@
+//! Entries: the lines of a conversation, numbered without holes.
+//!
+//! An entry, its number, and its event are one transaction. The conversation's
+//! row is updated first, which on PostgreSQL makes others wait for their number.
+
+use maitred_core::{
+    conversation::{Author, Body, Entry, EntryNumber, Message, NewEntry},
+    event::{Numbered, Position},
+    id::{ConversationId, EntryId, SessionId},
+    message::MessageText,
+    scope::Owner,
+};
+use uuid::Uuid;
+
+use crate::{
+    Store, StoreError,
+    db::{Tx, all, execute, optional, optional_in},
+    row::{BodyJson, LastMessageJson, json, kind, parsed, time, to_json},
+};
+
+/// What a visitor's message became.
+#[derive(Debug)]
+pub enum Posted {
+    /// A new entry, and what is to be announced of it.
+    New(Appended),
+    /// It was there before, word for word (rule R1).
+    Duplicate(Box<Entry>),
+}
+
+/// What was appended, and to whom it is to be announced.
+#[derive(Debug)]
+pub struct Appended {
+    /// Whose events these are; nobody's if only operators see the conversation.
+    pub owner: Option<Owner>,
+    /// The entries, each with its place.
+    pub events: Vec<Numbered>,
+}
+
+/// Whether the conversation waits for its agent after this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnMark {
+    /// A turn is running: it is taken up again after a crash.
+    Running,
+    /// It has ended.
+    Ended,
+}
+
+#[derive(sqlx::FromRow)]
+struct EntryRow {
+    id: String,
+    conversation_id: String,
+    number: i64,
+    body: String,
+    added_at: i64,
+}
+
+impl TryFrom<EntryRow> for Entry {
+    type Error = StoreError;
+
+    fn try_from(row: EntryRow) -> Result<Self, StoreError> {
+        const TABLE: &str = "entries";
+        Ok(Self {
+            id: parsed(&row.id, TABLE, "id")?,
+            conversation: parsed(&row.conversation_id, TABLE, "conversation_id")?,
+            number: row.number,
+            added_at: time(row.added_at, TABLE, "added_at")?,
+            body: json::<BodyJson>(&row.body, TABLE, "body")?.into(),
+        })
+    }
+}
+
+impl Store {
+    /// Appends what a visitor said. `None` if the conversation is not theirs.
+    ///
+    /// A retry under the same `client_id` finds the first one; with other words
+    /// it is [`StoreError::IdempotencyMismatch`].
+    pub async fn post(
+        &self,
+        owner: Owner,
+        conversation: ConversationId,
+        session: SessionId,
+        client_id: Uuid,
+        text: &MessageText,
+    ) -> Result<Option<Posted>, StoreError> {
+        let mut tx = self.begin().await?;
+        let Some(mut place) = self.next_place(&mut tx, conversation).await? else {
+            return Ok(None);
+        };
+        if place.owner != Some(owner) {
+            return Ok(None);
+        }
+        if let Some(entry) = self
+            .entry_by_client_id(&mut tx, conversation, client_id)
+            .await?
+        {
+            let same = matches!(&entry.body, Body::Message(it) if it.text == text.as_str());
+            return if same {
+                Ok(Some(Posted::Duplicate(Box::new(entry))))
+            } else {
+                Err(StoreError::IdempotencyMismatch)
+            };
+        }
+        let body = Body::Message(Message {
+            by: Author::Visitor,
+            text: text.as_str().to_owned(),
+            citations: Vec::new(),
+            client_id: Some(client_id),
+            session: Some(session),
+        });
+        let entry = NewEntry {
+            id: EntryId::new(&self.clock),
+            body,
+        };
+        let event = self
+            .insert(&mut tx, &mut place, conversation, entry)
+            .await?;
+        self.mark(&mut tx, conversation, &place, TurnMark::Running)
+            .await?;
+        tx.commit().await?;
+        Ok(Some(Posted::New(Appended {
+            owner: place.owner,
+            events: event.into_iter().collect(),
+        })))
+    }
+
+    /// Appends what a turn has brought about.
+    ///
+    /// With `after`, only if that is still the last entry: else
+    /// [`StoreError::Conflict`], and the turn must be decided anew.
+    pub async fn append(
+        &self,
+        conversation: ConversationId,
+        after: Option<EntryNumber>,
+        entries: Vec<NewEntry>,
+        turn: TurnMark,
+    ) -> Result<Appended, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut place = self
+            .next_place(&mut tx, conversation)
+            .await?
+            .ok_or(StoreError::Conflict)?;
+        if after.is_some_and(|after| after != place.last_entry) {
+            return Err(StoreError::Conflict);
+        }
+        let mut events = Vec::with_capacity(entries.len());
+        for entry in entries {
+            events.extend(
+                self.insert(&mut tx, &mut place, conversation, entry)
+                    .await?,
+            );
+        }
+        self.mark(&mut tx, conversation, &place, turn).await?;
+        tx.commit().await?;
+        Ok(Appended {
+            owner: place.owner,
+            events,
+        })
+    }
+
+    /// Says that no turn is running any more, if nothing was added since.
+    pub async fn end_turn(
+        &self,
+        conversation: ConversationId,
+        after: EntryNumber,
+    ) -> Result<(), StoreError> {
+        const SQL: &str =
+            "UPDATE conversations SET turn_since = NULL WHERE id = $1 AND last_entry = $2";
+        let mut tx = self.begin().await?;
+        execute!(&mut tx, SQL, conversation.to_string(), after)?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Entries of a conversation after a number, in order.
+    ///
+    /// The caller has made sure that the conversation is the reader's.
+    pub async fn entries_after(
+        &self,
+        conversation: ConversationId,
+        after: EntryNumber,
+        limit: i64,
+    ) -> Result<Vec<Entry>, StoreError> {
+        const SQL: &str = "
+            SELECT id, conversation_id, number, body, added_at
+            FROM entries WHERE conversation_id = $1 AND number > $2
+            ORDER BY number LIMIT $3";
+        let rows = all!(
+            &self.db,
+            EntryRow,
+            SQL,
+            conversation.to_string(),
+            after,
+            limit
+        )?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The entry of an event.
+    pub(crate) async fn entry(&self, id: &str) -> Result<Option<Entry>, StoreError> {
+        const SQL: &str =
+            "SELECT id, conversation_id, number, body, added_at FROM entries WHERE id = $1";
+        let row = optional!(&self.db, EntryRow, SQL, id)?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    async fn entry_by_client_id(
+        &self,
+        tx: &mut Tx,
+        conversation: ConversationId,
+        client_id: Uuid,
+    ) -> Result<Option<Entry>, StoreError> {
+        const SQL: &str = "
+            SELECT id, conversation_id, number, body, added_at
+            FROM entries WHERE conversation_id = $1 AND client_id = $2";
+        let row = optional_in!(
+            tx,
+            EntryRow,
+            SQL,
+            conversation.to_string(),
+            client_id.to_string()
+        )?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// Locks the conversation and reads where its next entry goes.
+    async fn next_place(
+        &self,
+        tx: &mut Tx,
+        conversation: ConversationId,
+    ) -> Result<Option<Place>, StoreError> {
+        const SQL: &str = "
+            UPDATE conversations SET updated_at = $2 WHERE id = $1
+            RETURNING owner, last_entry";
+        let now = self.clock.now().as_microsecond();
+        let row = optional_in!(
+            tx,
+            (Option<String>, i64),
+            SQL,
+            conversation.to_string(),
+            now
+        )?;
+        row.map(|(owner, last_entry)| {
+            let owner = owner
+                .map(|owner| parsed(&owner, "conversations", "owner"))
+                .transpose()?;
+            Ok(Place {
+                owner,
+                last_entry,
+                last_message: None,
+                title: None,
+                visitor_spoke: false,
+            })
+        })
+        .transpose()
+    }
+
+    async fn insert(
+        &self,
+        tx: &mut Tx,
+        place: &mut Place,
+        conversation: ConversationId,
+        new: NewEntry,
+    ) -> Result<Option<Numbered>, StoreError> {
+        const SQL: &str = "
+            INSERT INTO entries (conversation_id, number, id, kind, body, client_id, added_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        place.last_entry += 1;
+        let entry = Entry {
+            id: new.id,
+            conversation,
+            number: place.last_entry,
+            added_at: self.clock.now(),
+            body: new.body,
+        };
+        let message = if let Body::Message(message) = &entry.body {
+            Some(message)
+        } else {
+            None
+        };
+        execute!(
+            tx,
+            SQL,
+            conversation.to_string(),
+            entry.number,
+            entry.id.to_string(),
+            kind(&entry.body),
+            to_json(&BodyJson::from(&entry.body)),
+            message.and_then(|it| it.client_id).map(|id| id.to_string()),
+            entry.added_at.as_microsecond(),
+        )?;
+        if let Some(message) = message {
+            place.last_message = Some(to_json(&LastMessageJson::of(message, entry.added_at)));
+            if message.by == Author::Visitor {
+                place.title = Some(
+                    message
+                        .text
+                        .lines()
+                        .next()
+                        .unwrap_or("")
+                        .chars()
+                        .take(80)
+                        .collect(),
+                );
+                place.visitor_spoke = true;
+            }
+        }
+        let Some(owner) = place.owner else {
+            return Ok(None);
+        };
+        let position = self.number_event(tx, owner, entry.id).await?;
+        Ok(Some(Numbered { position, entry }))
+    }
+
+    /// Gives an event its place among its owner's (rule R4).
+    async fn number_event(
+        &self,
+        tx: &mut Tx,
+        owner: Owner,
+        entry: EntryId,
+    ) -> Result<Position, StoreError> {
+        const OF_CONTACT: &str = "
+            UPDATE contacts SET last_event = last_event + 1 WHERE id = $1
+            RETURNING epoch, last_event";
+        const OF_VISITOR: &str = "
+            UPDATE visitors SET last_event = last_event + 1 WHERE id = $1
+            RETURNING epoch, last_event";
+        const EVENT: &str = "INSERT INTO events (owner, number, entry_id) VALUES ($1, $2, $3)";
+        let sql = match owner {
+            Owner::Contact(_) => OF_CONTACT,
+            Owner::Visitor(_) => OF_VISITOR,
+        };
+        let (epoch, number) = optional_in!(tx, (String, i64), sql, owner.to_string())?.ok_or(
+            StoreError::Corrupt {
+                table: "conversations",
+                column: "owner",
+            },
+        )?;
+        execute!(tx, EVENT, owner.to_string(), number, entry.to_string())?;
+        Ok(Position { epoch, number })
+    }
+
+    /// Writes to the conversation's row what its new entries mean for it.
+    async fn mark(
+        &self,
+        tx: &mut Tx,
+        conversation: ConversationId,
+        place: &Place,
+        turn: TurnMark,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "
+            UPDATE conversations SET last_entry = $2, title = coalesce(title, $3),
+                last_message = coalesce($4, last_message),
+                visitor_spoke_at = coalesce($5, visitor_spoke_at), turn_since = $6
+            WHERE id = $1";
+        let now = self.clock.now().as_microsecond();
+        execute!(
+            tx,
+            SQL,
+            conversation.to_string(),
+            place.last_entry,
+            place.title.as_deref(),
+            place.last_message.as_deref(),
+            place.visitor_spoke.then_some(now),
+            (turn == TurnMark::Running).then_some(now),
+        )?;
+        Ok(())
+    }
+
+    /// Appends a line in a transaction that does more than that.
+    pub(crate) async fn append_in(
+        &self,
+        tx: &mut Tx,
+        conversation: ConversationId,
+        body: Body,
+    ) -> Result<Option<Numbered>, StoreError> {
+        const SQL: &str = "UPDATE conversations SET last_entry = $2 WHERE id = $1";
+        let mut place = self
+            .next_place(tx, conversation)
+            .await?
+            .ok_or(StoreError::Conflict)?;
+        let entry = NewEntry {
+            id: EntryId::new(&self.clock),
+            body,
+        };
+        let event = self.insert(tx, &mut place, conversation, entry).await?;
+        execute!(tx, SQL, conversation.to_string(), place.last_entry)?;
+        Ok(event)
+    }
+}
+
+/// Where the next entry of a locked conversation goes, and what the ones so far
+/// mean for its row.
+struct Place {
+    owner: Option<Owner>,
+    last_entry: EntryNumber,
+    last_message: Option<String>,
+    title: Option<String>,
+    visitor_spoke: bool,
+}

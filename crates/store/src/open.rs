@@ -1,0 +1,142 @@
+//! Opening and closing.
+
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use maitred_core::clock::Clock;
+use sqlx::{
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    },
+};
+
+use crate::{
+    MasterKey, StoreError,
+    db::{Db, Tx, on},
+    error::OpenError,
+};
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// How long a statement waits for another writer (rule R8).
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Where the data lives.
+#[derive(Clone, Debug)]
+pub enum Location {
+    /// A file, made if it is not there.
+    Sqlite(PathBuf),
+    /// A `postgres://` URL.
+    Postgres(String),
+}
+
+/// Everything that is kept. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) db: Db,
+    /// On SQLite a pool of one connection: one writer at a time is a fact there,
+    /// and a queue in front of it is fairer than a race for its lock.
+    writer: Db,
+    pub(crate) master: MasterKey,
+    /// The one source of time and ids for what is stored.
+    pub clock: Clock,
+}
+
+impl Store {
+    /// Opens the database, brings its schema up to date, and checks that the
+    /// master key opens what is sealed in it (rule R9).
+    pub async fn open(
+        location: &Location,
+        master: MasterKey,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        let (db, writer) = match location {
+            Location::Sqlite(path) => {
+                let at = path.display().to_string();
+                open_sqlite(path)
+                    .await
+                    .map_err(|cause| OpenError::Unreachable { at, cause })?
+            }
+            Location::Postgres(url) => {
+                let at = url
+                    .rsplit_once('@')
+                    .map_or(url.as_str(), |(_, host)| host)
+                    .to_owned();
+                let db = open_postgres(url)
+                    .await
+                    .map_err(|cause| OpenError::Unreachable { at, cause })?;
+                (db.clone(), db)
+            }
+        };
+        let store = Self {
+            db,
+            writer,
+            master,
+            clock,
+        };
+        store.refuse_old_sqlite().await?;
+        on!(Db, &store.writer, |pool| MIGRATIONS.run(pool).await)?;
+        store.check_master_key().await?;
+        Ok(store)
+    }
+
+    /// Waits for what is being written and closes the files.
+    pub async fn close(&self) {
+        on!(Db, &self.writer, |pool| pool.close().await);
+        on!(Db, &self.db, |pool| pool.close().await);
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(self.writer.begin().await?)
+    }
+
+    async fn refuse_old_sqlite(&self) -> Result<(), OpenError> {
+        let Db::Sqlite(pool) = &self.db else {
+            return Ok(());
+        };
+        let found: String = sqlx::query_scalar("SELECT sqlite_version()")
+            .fetch_one(pool)
+            .await
+            .map_err(StoreError::from)?;
+        let parts: Vec<u32> = found
+            .split('.')
+            .filter_map(|part| part.parse().ok())
+            .collect();
+        if parts < vec![3, 51, 3] {
+            Err(OpenError::SqliteTooOld { found })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+async fn open_sqlite(path: &PathBuf) -> Result<(Db, Db), sqlx::Error> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY);
+    let pool = async |connections: u32| -> Result<SqlitePool, sqlx::Error> {
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(BUSY)
+            .connect_with(options.clone())
+            .await
+    };
+    // The writer first: it makes the file and switches it to a write-ahead log.
+    let writer = Db::Sqlite(pool(1).await?);
+    Ok((Db::Sqlite(pool(4).await?), writer))
+}
+
+async fn open_postgres(url: &str) -> Result<Db, sqlx::Error> {
+    let options = PgConnectOptions::from_str(url)?;
+    let pool = PgPoolOptions::new()
+        .max_connections(10)
+        .acquire_timeout(BUSY)
+        .connect_with(options)
+        .await?;
+    Ok(Db::Postgres(pool))
+}

@@ -1,0 +1,363 @@
+//! Sessions: opened by a token or by coming back, renewed, ended.
+
+use jiff::Timestamp;
+use maitred_core::{
+    id::{ContactId, KeyId, SessionId, VisitorId},
+    identity::Identity,
+    scope::Scope,
+    session::{Ended, Holder, Secret, SecretFor, Session, new_epoch, new_secret},
+};
+
+use crate::{
+    Store, StoreError,
+    db::{Tx, execute, optional, optional_in},
+    row::{IdentityJson, json, parsed, time, to_json},
+};
+
+/// A session that was just opened, and the texts that only its holder may know.
+#[derive(Debug)]
+pub struct Opened {
+    /// The session.
+    pub session: Session,
+    /// What opens it.
+    pub secret: Secret,
+    /// Of an anonymous one: what lets the visitor come back.
+    pub visitor: Option<Secret>,
+}
+
+/// What a session's secret stands for.
+#[derive(Debug)]
+pub enum Found {
+    /// A session that may be used.
+    Live(Session),
+    /// One that was.
+    Ended(Ended),
+}
+
+#[derive(sqlx::FromRow)]
+struct SessionRow {
+    id: String,
+    agent_id: String,
+    environment: String,
+    visitor_id: Option<String>,
+    contact_id: Option<String>,
+    key_id: Option<String>,
+    identity: Option<String>,
+    page_origin: String,
+    expires_at: i64,
+    ended_at: Option<i64>,
+}
+
+impl Store {
+    /// Opens a session of somebody of whom nothing is known. A visitor's secret
+    /// that is unknown, retired or of another agent makes a new visitor.
+    pub async fn open_anonymous(
+        &self,
+        scope: Scope,
+        page_origin: &str,
+        visitor: Option<Secret>,
+        expires_at: Timestamp,
+    ) -> Result<Opened, StoreError> {
+        let mut tx = self.begin().await?;
+        let known = match visitor {
+            Some(secret) => known_visitor(&mut tx, scope, &secret)
+                .await?
+                .map(|id| (id, secret)),
+            None => None,
+        };
+        let (id, visitor) = match known {
+            Some(known) => known,
+            None => self.make_visitor(&mut tx, scope).await?,
+        };
+        let session = Session {
+            id: SessionId::new(&self.clock),
+            scope,
+            holder: Holder::Anonymous(id),
+            page_origin: page_origin.to_owned(),
+            expires_at,
+        };
+        let secret = self.insert_session(&mut tx, &session).await?;
+        tx.commit().await?;
+        Ok(Opened {
+            session,
+            secret,
+            visitor: Some(visitor),
+        })
+    }
+
+    /// Opens a session of somebody the site vouches for.
+    ///
+    /// If they were `before` an anonymous visitor, everything of that visitor
+    /// ends in the same transaction (rule S8), and the conversation they were in
+    /// may come along (rule M1).
+    pub async fn open_verified(
+        &self,
+        scope: Scope,
+        page_origin: &str,
+        identity: Identity,
+        key: KeyId,
+        before: Option<VisitorId>,
+        expires_at: Timestamp,
+    ) -> Result<Opened, StoreError> {
+        let mut tx = self.begin().await?;
+        let contact = self.upsert_contact(&mut tx, scope, &identity).await?;
+        let session = Session {
+            id: SessionId::new(&self.clock),
+            scope,
+            holder: Holder::Verified {
+                contact,
+                identity: Box::new(identity),
+                key,
+            },
+            page_origin: page_origin.to_owned(),
+            expires_at,
+        };
+        let secret = self.insert_session(&mut tx, &session).await?;
+        if let Some(visitor) = before {
+            self.retire_visitor(&mut tx, scope, visitor, contact)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(Opened {
+            session,
+            secret,
+            visitor: None,
+        })
+    }
+
+    /// The anonymous visitor behind a secret, if it still opens anything.
+    pub async fn visitor(
+        &self,
+        scope: Scope,
+        secret: &Secret,
+    ) -> Result<Option<VisitorId>, StoreError> {
+        let mut tx = self.begin().await?;
+        let id = known_visitor(&mut tx, scope, secret).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// Lets a verified session go on with a new token of the same subject.
+    pub async fn renew(
+        &self,
+        session: &Session,
+        identity: Identity,
+        key: KeyId,
+        expires_at: Timestamp,
+    ) -> Result<Session, StoreError> {
+        const SQL: &str = "
+            UPDATE sessions SET identity = $2, key_id = $3, expires_at = $4
+            WHERE id = $1 AND ended_at IS NULL";
+        let mut tx = self.begin().await?;
+        refuse_revoked_key(&mut tx, key).await?;
+        let contact = self
+            .upsert_contact(&mut tx, session.scope, &identity)
+            .await?;
+        let renewed = execute!(
+            &mut tx,
+            SQL,
+            session.id.to_string(),
+            to_json(&IdentityJson::from(&identity)),
+            key.to_string(),
+            expires_at.as_microsecond(),
+        )?;
+        if renewed == 0 {
+            return Err(StoreError::Conflict);
+        }
+        tx.commit().await?;
+        let holder = Holder::Verified {
+            contact,
+            identity: Box::new(identity),
+            key,
+        };
+        Ok(Session {
+            holder,
+            expires_at,
+            ..session.clone()
+        })
+    }
+
+    /// The session that this secret opens.
+    pub async fn session(&self, secret: &Secret) -> Result<Option<Found>, StoreError> {
+        const SQL: &str = "
+            SELECT id, agent_id, environment, visitor_id, contact_id, key_id, identity,
+                page_origin, expires_at, ended_at
+            FROM sessions WHERE secret_hash = $1";
+        let row = optional!(&self.db, SessionRow, SQL, secret.hash())?;
+        row.map(|row| self.found(row)).transpose()
+    }
+
+    /// The session by its id: as whom a turn runs (rule A1).
+    pub async fn session_by_id(&self, id: SessionId) -> Result<Option<Found>, StoreError> {
+        const SQL: &str = "
+            SELECT id, agent_id, environment, visitor_id, contact_id, key_id, identity,
+                page_origin, expires_at, ended_at
+            FROM sessions WHERE id = $1";
+        let row = optional!(&self.db, SessionRow, SQL, id.to_string())?;
+        row.map(|row| self.found(row)).transpose()
+    }
+
+    /// Ends a session for good.
+    pub async fn end_session(&self, id: SessionId) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
+        let mut tx = self.begin().await?;
+        execute!(
+            &mut tx,
+            SQL,
+            id.to_string(),
+            self.clock.now().as_microsecond()
+        )?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn make_visitor(
+        &self,
+        tx: &mut Tx,
+        scope: Scope,
+    ) -> Result<(VisitorId, Secret), StoreError> {
+        const SQL: &str = "
+            INSERT INTO visitors
+                (id, agent_id, environment, secret_hash, created_at, epoch, last_event)
+            VALUES ($1, $2, $3, $4, $5, $6, 0)";
+        let id = VisitorId::new(&self.clock);
+        let secret = new_secret(SecretFor::Visitor);
+        execute!(
+            tx,
+            SQL,
+            id.to_string(),
+            scope.agent.to_string(),
+            scope.environment.as_str(),
+            secret.hash(),
+            self.clock.now().as_microsecond(),
+            new_epoch(),
+        )?;
+        Ok((id, secret))
+    }
+
+    async fn upsert_contact(
+        &self,
+        tx: &mut Tx,
+        scope: Scope,
+        identity: &Identity,
+    ) -> Result<ContactId, StoreError> {
+        const SQL: &str = "
+            INSERT INTO contacts (id, agent_id, environment, subject, name, email,
+                created_at, updated_at, epoch, last_event)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, 0)
+            ON CONFLICT (agent_id, environment, subject) DO UPDATE SET
+                name = excluded.name, email = excluded.email, updated_at = excluded.updated_at
+            RETURNING id";
+        let (id,) = optional_in!(
+            tx,
+            (String,),
+            SQL,
+            ContactId::new(&self.clock).to_string(),
+            scope.agent.to_string(),
+            scope.environment.as_str(),
+            identity.subject.as_str(),
+            identity.name.as_deref(),
+            identity.email.as_ref().map(|email| email.address.as_str()),
+            self.clock.now().as_microsecond(),
+            new_epoch(),
+        )?
+        .ok_or(StoreError::Conflict)?;
+        parsed(&id, "contacts", "id")
+    }
+
+    /// Keeps the session, unless the key that vouched for it was revoked since
+    /// (rule S6: the key's state is read in the transaction that inserts).
+    async fn insert_session(&self, tx: &mut Tx, session: &Session) -> Result<Secret, StoreError> {
+        const SQL: &str = "
+            INSERT INTO sessions (id, secret_hash, agent_id, environment, visitor_id, contact_id,
+                key_id, identity, page_origin, created_at, expires_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+        let (visitor, contact, key) = match &session.holder {
+            Holder::Anonymous(visitor) => (Some(visitor.to_string()), None, None),
+            Holder::Verified { contact, key, .. } => {
+                refuse_revoked_key(tx, *key).await?;
+                (None, Some(contact.to_string()), Some(key.to_string()))
+            }
+        };
+        let secret = new_secret(SecretFor::Session);
+        execute!(
+            tx,
+            SQL,
+            session.id.to_string(),
+            secret.hash(),
+            session.scope.agent.to_string(),
+            session.scope.environment.as_str(),
+            visitor,
+            contact,
+            key,
+            session
+                .identity()
+                .map(|identity| to_json(&IdentityJson::from(identity))),
+            session.page_origin.as_str(),
+            self.clock.now().as_microsecond(),
+            session.expires_at.as_microsecond(),
+        )?;
+        Ok(secret)
+    }
+
+    fn found(&self, row: SessionRow) -> Result<Found, StoreError> {
+        const TABLE: &str = "sessions";
+        let expires_at = time(row.expires_at, TABLE, "expires_at")?;
+        if row.ended_at.is_some() {
+            return Ok(Found::Ended(Ended::Revoked));
+        }
+        if expires_at <= self.clock.now() {
+            return Ok(Found::Ended(Ended::Expired));
+        }
+        let holder = match (row.visitor_id, row.contact_id, row.key_id, row.identity) {
+            (Some(visitor), None, None, None) => {
+                Holder::Anonymous(parsed(&visitor, TABLE, "visitor_id")?)
+            }
+            (None, Some(contact), Some(key), Some(identity)) => Holder::Verified {
+                contact: parsed(&contact, TABLE, "contact_id")?,
+                key: parsed(&key, TABLE, "key_id")?,
+                identity: Box::new(json::<IdentityJson>(&identity, TABLE, "identity")?.into()),
+            },
+            _ => {
+                return Err(StoreError::Corrupt {
+                    table: TABLE,
+                    column: "contact_id",
+                });
+            }
+        };
+        Ok(Found::Live(Session {
+            id: parsed(&row.id, TABLE, "id")?,
+            scope: Scope {
+                agent: parsed(&row.agent_id, TABLE, "agent_id")?,
+                environment: parsed(&row.environment, TABLE, "environment")?,
+            },
+            holder,
+            page_origin: row.page_origin,
+            expires_at,
+        }))
+    }
+}
+
+async fn known_visitor(
+    tx: &mut Tx,
+    scope: Scope,
+    secret: &Secret,
+) -> Result<Option<VisitorId>, StoreError> {
+    const SQL: &str = "
+        SELECT id FROM visitors
+        WHERE secret_hash = $1 AND agent_id = $2 AND environment = $3 AND retired_at IS NULL";
+    let row = optional_in!(
+        tx,
+        (String,),
+        SQL,
+        secret.hash(),
+        scope.agent.to_string(),
+        scope.environment.as_str()
+    )?;
+    row.map(|(id,)| parsed(&id, "visitors", "id")).transpose()
+}
+
+async fn refuse_revoked_key(tx: &mut Tx, key: KeyId) -> Result<(), StoreError> {
+    const SQL: &str = "SELECT id FROM signing_keys WHERE id = $1 AND revoked_at IS NULL";
+    let row = optional_in!(tx, (String,), SQL, key.to_string())?;
+    row.map(|_| ()).ok_or(StoreError::KeyRevoked)
+}
