@@ -1,0 +1,117 @@
+//! The compact form of a token and its header.
+//!
+//! [`Compact::parse`] checks the form alone. The claims stay shut inside until
+//! [`Compact::claims_if_signed_by`] has found the signature good.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::json::{self, Json};
+use crate::key::Key;
+use crate::refusal::{Malformed, Part, Refusal};
+
+/// T1: longer tokens are refused unread.
+pub(crate) const MAX_TOKEN_BYTES: usize = 8 * 1024;
+/// K7: no key has a longer id.
+pub(crate) const MAX_KID_CHARS: usize = 256;
+
+/// Header members that would change what the signature means (T2).
+const UNSUPPORTED: [&str; 7] = ["crit", "b64", "zip", "enc", "cty", "epk", "p2c"];
+
+/// Writes bytes as base64url without padding.
+pub fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Reads base64url in its one canonical form: no padding, no spare bits set.
+pub fn decode_base64url(text: &str) -> Result<Vec<u8>, BadBase64url> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| BadBase64url)
+}
+
+/// The text is not canonical base64url.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not base64url without padding")]
+pub struct BadBase64url;
+
+/// A token whose form is right. Nothing else is known about it.
+pub(crate) struct Compact<'t> {
+    signed: &'t str,
+    header: Vec<u8>,
+    claims: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl<'t> Compact<'t> {
+    pub(crate) fn parse(token: &'t str) -> Result<Self, Refusal> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Refusal::TooLarge);
+        }
+        let wrong_parts = Refusal::Malformed(Malformed::Parts);
+        let Some((signed, signature)) = token.rsplit_once('.') else {
+            return Err(wrong_parts);
+        };
+        let Some((header, claims)) = signed.split_once('.') else {
+            return Err(wrong_parts);
+        };
+        if header.is_empty() || claims.is_empty() || signature.is_empty() || claims.contains('.') {
+            return Err(wrong_parts);
+        }
+        Ok(Self {
+            signed,
+            header: decode(header, Part::Header)?,
+            claims: decode(claims, Part::Claims)?,
+            signature: decode(signature, Part::Signature)?,
+        })
+    }
+
+    /// Reads the header, all of a token that may be read before its signature is
+    /// checked (T12).
+    pub(crate) fn header(&self) -> Result<Unverified<'_>, Refusal> {
+        let header = json::object(&self.header).map_err(|fault| fault.within(Part::Header))?;
+        if let Some(member) = UNSUPPORTED
+            .into_iter()
+            .find(|member| header.get(member).is_some())
+        {
+            return Err(Refusal::HeaderNotSupported(member));
+        }
+        if header.get("typ").is_some_and(|typ| !is_jwt(typ)) {
+            return Err(Refusal::TypeNotAllowed);
+        }
+        let Some(Json::Text(algorithm)) = header.get("alg") else {
+            return Err(Refusal::Malformed(Malformed::Algorithm));
+        };
+        let kid = match header.get("kid") {
+            None => None,
+            Some(Json::Text(kid)) if kid.chars().count() <= MAX_KID_CHARS => Some(kid.clone()),
+            Some(_) => return Err(Refusal::Malformed(Malformed::KeyId)),
+        };
+        Ok(Unverified {
+            algorithm: algorithm.clone(),
+            kid,
+        })
+    }
+
+    /// The claims, if this key made the signature over them.
+    pub(crate) fn claims_if_signed_by(&self, key: &Key) -> Option<&[u8]> {
+        key.signed(self.signed.as_bytes(), &self.signature)
+            .then_some(&self.claims)
+    }
+}
+
+/// What a token says before it has proven anything. It can find a key, no more.
+pub(crate) struct Unverified<'t> {
+    pub(crate) algorithm: Cow<'t, str>,
+    pub(crate) kid: Option<Cow<'t, str>>,
+}
+
+fn decode(part: &str, which: Part) -> Result<Vec<u8>, Refusal> {
+    decode_base64url(part).map_err(|_| Refusal::Malformed(Malformed::Encoding(which)))
+}
+
+/// Whether `typ` is `JWT`, as a media type or short, in any casing.
+fn is_jwt(typ: &Json<'_>) -> bool {
+    matches!(typ, Json::Text(typ)
+        if typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("application/JWT"))
+}

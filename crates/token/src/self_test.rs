@@ -1,0 +1,57 @@
+//! A look at the cryptography before anything relies on it (T15).
+
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+
+use crate::jws::{Compact, decode_base64url};
+use crate::key::{Algorithm, Key};
+
+/// RFC 7515, appendix A.1.
+const HS256_KEY: &str =
+    "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+const HS256_TOKEN: &str = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
+    eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+    dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+/// RFC 8037, appendix A.4.
+const EDDSA_KEY: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+const EDDSA_MESSAGE: &str = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+const EDDSA_SIGNATURE: &str =
+    "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+
+/// A published signature was not found good, or a changed one was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the self-test of {0} failed: this program must not check tokens on this machine")]
+pub struct SelfTestFailed(&'static str);
+
+/// Checks published signatures with the code that checks tokens. No port is
+/// opened before it has passed.
+pub fn self_test() -> Result<(), SelfTestFailed> {
+    let passed = hs256().unwrap_or(false);
+    passed.then_some(()).ok_or(SelfTestFailed("HS256"))?;
+    let passed = eddsa().unwrap_or(false);
+    passed.then_some(()).ok_or(SelfTestFailed("EdDSA"))
+}
+
+fn hs256() -> Option<bool> {
+    let secret = decode_base64url(HS256_KEY).ok()?;
+    let key = Key::shared_secret("RFC 7515 A.1", &secret, Algorithm::Hs256).ok()?;
+    let changed = HS256_TOKEN.replace(".dB", ".dA");
+    let good = Compact::parse(HS256_TOKEN)
+        .ok()?
+        .claims_if_signed_by(&key)
+        .is_some();
+    let bad = Compact::parse(&changed)
+        .ok()?
+        .claims_if_signed_by(&key)
+        .is_some();
+    Some(good && !bad)
+}
+
+fn eddsa() -> Option<bool> {
+    let key = UnparsedPublicKey::new(&ED25519, decode_base64url(EDDSA_KEY).ok()?);
+    let mut signature = decode_base64url(EDDSA_SIGNATURE).ok()?;
+    let good = key.verify(EDDSA_MESSAGE.as_bytes(), &signature).is_ok();
+    signature[0] ^= 1;
+    let bad = key.verify(EDDSA_MESSAGE.as_bytes(), &signature).is_ok();
+    Some(good && !bad)
+}
