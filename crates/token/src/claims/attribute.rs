@@ -12,53 +12,6 @@ const MAX_ATTRIBUTES: usize = 50;
 const MAX_NAME_CHARS: usize = 64;
 const MAX_ITEMS: usize = 20;
 
-/// Claims with a meaning of their own, here or in the protocols that use tokens.
-/// They are never attributes.
-const NOT_ATTRIBUTES: [&str; 42] = [
-    "acr",
-    "act",
-    "amr",
-    "ath",
-    "at_hash",
-    "aud",
-    "auth_time",
-    "azp",
-    "c_hash",
-    "client_id",
-    "cnf",
-    "email",
-    "email_verified",
-    "events",
-    "exp",
-    "external_id",
-    "family_name",
-    "given_name",
-    "htm",
-    "htu",
-    "iat",
-    "iss",
-    "jti",
-    "locale",
-    "may_act",
-    "name",
-    "nbf",
-    "nickname",
-    "nonce",
-    "phone_number",
-    "picture",
-    "s_hash",
-    "scope",
-    "sid",
-    "sub",
-    "sub_id",
-    "sub_jwk",
-    "toe",
-    "txn",
-    "user_id",
-    "vot",
-    "zoneinfo",
-];
-
 /// The value of an attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attribute {
@@ -136,7 +89,7 @@ pub(super) fn read(claims: Object<'_>, warnings: &mut Vec<Warning>) -> BTreeMap<
     let mut attributes = BTreeMap::new();
     let mut dropped = 0;
     for (name, value) in claims.into_members() {
-        if NOT_ATTRIBUTES.binary_search(&name.as_ref()).is_ok() {
+        if has_meaning(&name) {
             continue;
         }
         let attribute = match name.chars().count() {
@@ -155,6 +108,22 @@ pub(super) fn read(claims: Object<'_>, warnings: &mut Vec<Warning>) -> BTreeMap<
         warnings.push(Warning::TooManyAttributes { dropped });
     }
     attributes
+}
+
+/// Whether a claim has a meaning of its own, here or in the protocols that use
+/// tokens. It is then never an attribute.
+fn has_meaning(claim: &str) -> bool {
+    matches!(
+        claim,
+        "sub" | "user_id" | "external_id" | "email" | "email_verified"
+            | "name" | "given_name" | "family_name" | "nickname" | "picture" | "locale"
+            | "zoneinfo" | "phone_number" | "auth_time" | "act"
+            | "exp" | "nbf" | "iat" | "aud" | "iss" | "jti"
+            // RFC 7519, RFC 8693, RFC 9449 and OpenID Connect.
+            | "acr" | "amr" | "at_hash" | "ath" | "azp" | "c_hash"
+            | "client_id" | "cnf" | "events" | "htm" | "htu" | "may_act" | "nonce" | "s_hash"
+            | "scope" | "sid" | "sub_id" | "sub_jwk" | "toe" | "txn" | "vot"
+    )
 }
 
 impl Attribute {
