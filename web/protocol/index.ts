@@ -1,0 +1,99 @@
+/**
+ * The visitor API (`/v1`) as the widget sees it.
+ *
+ * Names are those of the wire: snake_case, times as RFC 3339 text, prefixed ids.
+ */
+
+/** How far the server knows who the visitor is. Only the server computes it. */
+export type Assurance = "anonymous" | "claimed" | "code" | "verified" | "fresh";
+
+/** The agent as the public may know it. */
+export type Agent = {
+  readonly id: string;
+  readonly environment: string;
+  readonly name: string;
+  readonly suggestions: readonly string[];
+  readonly sign_in_url: string | null;
+  readonly appearance: { readonly accent: string | null; readonly position: string };
+};
+
+/** The answer of `GET /v1/agents/{agent}/{environment}`: what is shown before there is a session. */
+export type PublicAgent = Agent & { readonly greeting: string; readonly enforcement: string };
+
+/** The visitor as the site vouched for them. */
+export type Contact = { readonly id: string; readonly name: string | null };
+
+/** The answer of `POST /v1/sessions` and `POST /v1/session/identity`. */
+export type Opened = {
+  readonly session: string;
+  readonly expires_at: string;
+  readonly assurance: Assurance;
+  readonly contact?: Contact;
+  /** The anonymous visitor's secret. Absent once the visitor is verified. */
+  readonly visitor?: string;
+  readonly greeting: string;
+  /** The conversation to resume, if there is one. */
+  readonly conversation?: Conversation;
+  readonly agent: Agent;
+};
+
+export type Author = "visitor" | "agent" | "operator";
+
+export type Conversation = {
+  readonly id: string;
+  readonly title: string | null;
+  readonly opened_at: string;
+  readonly updated_at: string;
+  readonly closed_at: string | null;
+  readonly last_message: { readonly by: Author; readonly text: string; readonly at: string } | null;
+  readonly from_before_sign_in: boolean;
+};
+
+type Common = {
+  readonly id: string;
+  readonly conversation: string;
+  /** Counts up within one conversation. */
+  readonly number: number;
+  readonly at: string;
+};
+
+export type Citation = { readonly number: number; readonly title: string; readonly url: string };
+
+export type MessageEntry = Common & {
+  readonly kind: "message";
+  readonly by: Author;
+  /** Markdown from the agent, plain text from people. */
+  readonly text: string;
+  readonly citations?: readonly Citation[];
+  readonly client_id?: string;
+};
+
+export type Outcome = "succeeded" | "failed" | "refused" | "unknown";
+
+export type CallEntry = Common & {
+  readonly kind: "call";
+  readonly call: string;
+  readonly action: string;
+  readonly phase: "started" | "finished";
+  readonly label: string;
+  readonly outcome?: Outcome;
+  /** What was asked and what was answered, in words. */
+  readonly details?: readonly (readonly [string, string])[];
+};
+
+export type StatusEntry = Common & {
+  readonly kind: "status";
+  readonly status: string;
+  /** Words for the visitor; empty when there is nothing to show. */
+  readonly text: string;
+};
+
+export type Entry = MessageEntry | CallEntry | StatusEntry;
+
+export type Page<Item> = { readonly items: readonly Item[]; readonly next: string | null };
+
+/** The answer to a message: the stored entry, and whether it was there before. */
+export type Posted = { readonly entry: Entry; readonly duplicate: boolean };
+
+/** Why the server said no. `code` is stable, the rest is for people. */
+export type Problem = { readonly code: string; readonly message: string; readonly hint?: string };

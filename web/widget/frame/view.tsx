@@ -1,0 +1,54 @@
+import { useEffect, useState } from "preact/hooks";
+import type { State } from "./state.ts";
+import type { Store } from "./store.ts";
+import { words } from "./words.ts";
+import type { Actions } from "./view/actions.ts";
+import { Composer } from "./view/composer.tsx";
+import { Conversations } from "./view/conversations.tsx";
+import { Gate } from "./view/gate.tsx";
+import { Header } from "./view/header.tsx";
+import { ThreadView } from "./view/thread.tsx";
+
+/** A sentence about the connection, if it needs one. */
+function notice(state: State): string | null {
+  if (!state.online) return words.offline;
+  if (state.phase.name === "live" && state.link === "lost") return words.reconnecting;
+  return null;
+}
+
+function Body({ state, actions }: { state: State; actions: Actions }) {
+  const { phase, greeting, list } = state;
+  if (list) return <Conversations state={state} actions={actions} />;
+  // A visitor who may be anonymous sees the greeting at once; one who was named sees nothing until that is settled.
+  const settled = phase.name === "live" || phase.name === "idle" || (phase.name === "connecting" && !phase.named);
+  if (settled && (phase.name === "live" || greeting !== "")) {
+    return (
+      <>
+        <ThreadView state={state} actions={actions} />
+        <Composer state={state} actions={actions} />
+      </>
+    );
+  }
+  return <Gate state={state} actions={actions} />;
+}
+
+/** The chat, as a function of the state. */
+export function Chat({ store, actions }: { store: Store; actions: Actions }) {
+  const [state, setState] = useState(store.state);
+  useEffect(() => {
+    setState(store.state);
+    return store.subscribe((next) => setState(next));
+  }, [store]);
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === "Escape") actions.close();
+  };
+  const sentence = notice(state);
+  return (
+    <div class="chat" data-phase={state.phase.name} data-link={state.link} onKeyDown={onKeyDown}>
+      <Header state={state} actions={actions} />
+      {sentence && <p class="notice" role="status">{sentence}</p>}
+      <main><Body state={state} actions={actions} /></main>
+    </div>
+  );
+}

@@ -1,0 +1,339 @@
+/**
+ * A FAKE of the visitor API, for tests of the widget and for its dev page.
+ *
+ * It keeps everything in memory, believes tokens of the form `token:<subject>:<name>`,
+ * and answers from a short script. It is never part of a build. The real server
+ * is what the browser suite runs against.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { randomUUID } from "node:crypto";
+import type { Agent, Contact, Conversation, Entry, Opened, Problem } from "../../protocol/index.ts";
+
+type Owner = { key: string; contact: Contact | null; number: number; epoch: string; log: { id: string; event: string; data: unknown }[] };
+type Held = { owner: Owner; visitor: string | null };
+type Thread = { owner: Owner; record: Conversation; entries: Entry[] };
+type Stream = { session: string; owner: Owner; response: ServerResponse };
+/** One answer that a test wants instead of the usual one. */
+type Trap = { method: string; path: RegExp; act: "drop" | { status: number; error: Problem } | (() => Promise<void>) };
+
+export type Seen = { method: string; path: string; session: string | null; body: unknown };
+
+const OFFICIAL: Agent = {
+  id: "agt_fake",
+  environment: "production",
+  name: "Ada",
+  suggestions: ["Where is my order?", "How do returns work?", "Which sizes do you have?"],
+  sign_in_url: "https://shop.example/login",
+  appearance: { accent: "#2a5f50", position: "right" },
+};
+
+class No extends Error {
+  constructor(
+    readonly status: number,
+    readonly problem: Problem,
+  ) {
+    super(problem.code);
+  }
+}
+
+const no = (status: number, code: string, message: string, hint?: string) => new No(status, { code, message, ...(hint && { hint }) });
+
+export class FakeServer {
+  readonly seen: Seen[] = [];
+  readonly agent = { ...OFFICIAL };
+  /** Words the next replies consist of; the last one repeats. */
+  replies: string[] = ["You can send anything back within **30 days**, free of charge. See our returns page [1]."];
+  /** Milliseconds between two pieces of a reply. */
+  pace = 0;
+  #server: Server;
+  #sessions = new Map<string, Held>();
+  #owners = new Map<string, Owner>();
+  #threads = new Map<string, Thread>();
+  #streams = new Set<Stream>();
+  #traps: Trap[] = [];
+  #count = 0;
+
+  constructor(private readonly pages: (request: IncomingMessage, response: ServerResponse) => boolean = () => false) {
+    this.#server = createServer((request, response) => void this.#answer(request, response));
+  }
+
+  async listen(port = 0): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(port, "127.0.0.1", resolve));
+    const address = this.#server.address();
+    return `http://127.0.0.1:${typeof address === "object" && address ? address.port : port}`;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** The next request of this kind meets `act` instead. */
+  trap(method: string, path: RegExp, act: Trap["act"]): void {
+    this.#traps.push({ method, path, act });
+  }
+
+  /** Ends all sessions of a subject, as an operator would. */
+  revoke(subject: string, code = "session_revoked"): void {
+    for (const [session, held] of this.#sessions) {
+      if (held.owner.contact?.id === `cnt_${subject}`) this.#endSession(session, code);
+    }
+  }
+
+  /** Cuts every stream in the middle of an event. */
+  cutStreams(): void {
+    for (const { response } of this.#streams) {
+      response.write("event: ent");
+      response.destroy();
+    }
+  }
+
+  /** Streams that are open. */
+  get streams(): number {
+    return this.#streams.size;
+  }
+
+  get sessions(): readonly string[] {
+    return [...this.#sessions.keys()];
+  }
+
+  /** Something an operator says in the latest conversation of a subject. */
+  say(subject: string, text: string): void {
+    const thread = [...this.#threads.values()].findLast((t) => t.owner.contact?.id === `cnt_${subject}`);
+    if (thread) this.#append(thread, { kind: "message", by: "operator", text });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? "/", "http://fake");
+    if (!url.pathname.startsWith("/v1/")) {
+      if (!this.pages(request, response)) response.writeHead(404).end();
+      return;
+    }
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const text = Buffer.concat(chunks).toString();
+    const body = text === "" ? {} : (JSON.parse(text) as Record<string, string>);
+    const session = request.headers.authorization?.replace("Bearer ", "") ?? null;
+    const method = request.method ?? "GET";
+    this.seen.push({ method, path: url.pathname, session, body });
+    const at = this.#traps.findIndex((trap) => trap.method === method && trap.path.test(url.pathname));
+    const trap = at < 0 ? undefined : this.#traps.splice(at, 1)[0];
+    try {
+      if (trap?.act === "drop") return void response.destroy();
+      if (typeof trap?.act === "function") await trap.act();
+      else if (trap) throw new No(trap.act.status, trap.act.error);
+      const [status, answer] = this.#route(method, url, session, body, request, response);
+      if (status === 0) return;
+      response.writeHead(status, { "content-type": "application/json" });
+      response.end(answer === undefined ? undefined : JSON.stringify(answer));
+    } catch (error) {
+      const refused = error instanceof No ? error : no(500, "internal", String(error));
+      response.writeHead(refused.status, { "content-type": "application/json" });
+      response.end(JSON.stringify({ error: { ...refused.problem, request_id: "req_fake" } }));
+    }
+  }
+
+  #route(method: string, url: URL, session: string | null, body: Record<string, string>, request: IncomingMessage, response: ServerResponse): [number, unknown?] {
+    const path = url.pathname;
+    if (method === "GET" && path.startsWith("/v1/agents/")) return [200, { ...this.agent, greeting: "Hi, how can I help you today?", enforcement: "optional" }];
+    if (method === "POST" && path === "/v1/sessions") return [201, this.#open(body)];
+    const held = session === null ? undefined : this.#sessions.get(session);
+    if (!held || session === null) throw no(401, "unauthorized", "no such session");
+    if (path === "/v1/session/identity") return [200, this.#identify(session, held, body["token"] ?? "")];
+    if (path === "/v1/session" && method === "DELETE") {
+      this.#endSession(session, "session_revoked");
+      return [204];
+    }
+    if (path === "/v1/events") {
+      this.#stream(session, held.owner, request, response);
+      return [0];
+    }
+    return this.#conversations(method, url, held.owner, body);
+  }
+
+  #conversations(method: string, url: URL, owner: Owner, body: Record<string, string>): [number, unknown?] {
+    const [, , , id = "", rest] = url.pathname.split("/");
+    if (id === "") {
+      if (method === "POST") return [201, this.#begin(owner).record];
+      const items = [...this.#threads.values()].filter((t) => t.owner === owner).map((t) => t.record);
+      return [200, { items: items.toReversed(), next: null }];
+    }
+    const thread = this.#threads.get(id);
+    if (thread?.owner !== owner) throw no(404, "not_found", "no such conversation");
+    switch (rest) {
+      case undefined:
+        return [200, thread.record];
+      case "entries":
+        return [200, this.#page(thread, url)];
+      case "messages":
+        return [202, this.#post(thread, body["id"] ?? "", body["text"] ?? "")];
+      case "not-mine":
+        this.#threads.delete(id);
+        this.#tell(owner, "status", { conversation: id, status: "split" });
+        return [204];
+      default:
+        throw no(404, "not_found", "no such page");
+    }
+  }
+
+  #page(thread: Thread, url: URL) {
+    const limit = Number(url.searchParams.get("limit") ?? 20);
+    const later = thread.entries.filter((e) => e.number > Number(url.searchParams.get("after") ?? 0));
+    return { items: later.slice(0, limit), next: later.length > limit ? "more" : null };
+  }
+
+  #subject(token: string): Contact {
+    const [kind, subject, name] = token.split(":");
+    if (kind === "expired") throw no(401, "token_expired", "the token expired 3 min ago", "your server's clock is 4 min behind");
+    if (kind !== "token" || !subject) throw no(401, "invalid_token", "the token was not accepted");
+    return { id: `cnt_${subject}`, name: name ?? null };
+  }
+
+  #owner(key: string, contact: Contact | null): Owner {
+    const owner = this.#owners.get(key) ?? { key, contact, number: 0, epoch: randomUUID().slice(0, 8), log: [] };
+    this.#owners.set(key, owner);
+    return owner;
+  }
+
+  #open(body: Record<string, string>): Opened {
+    const contact = body["token"] === undefined ? null : this.#subject(body["token"]);
+    const known = body["visitor"] !== undefined && this.#owners.has(body["visitor"]) ? body["visitor"] : null;
+    if (!contact) {
+      const visitor = known ?? `mtd_visitor_${++this.#count}`;
+      return this.#opened({ owner: this.#owner(visitor, null), visitor });
+    }
+    const owner = this.#owner(contact.id, contact);
+    if (known !== null) this.#move(this.#owner(known, null), owner);
+    return this.#opened({ owner, visitor: null });
+  }
+
+  #identify(session: string, held: Held, token: string): Opened {
+    const contact = this.#subject(token);
+    if (held.owner.contact?.id === contact.id) return { ...this.#opened(held, session) };
+    if (held.owner.contact) throw no(409, "identity_mismatch", "the token is for another subject");
+    const owner = this.#owner(contact.id, contact);
+    this.#move(held.owner, owner);
+    this.#sessions.delete(session);
+    for (const stream of this.#streams) if (stream.session === session) stream.response.end();
+    return this.#opened({ owner, visitor: null });
+  }
+
+  /** The anonymous visitor's latest conversation goes over to the contact. */
+  #move(from: Owner, to: Owner): void {
+    const thread = [...this.#threads.values()].findLast((t) => t.owner === from);
+    this.#owners.delete(from.key);
+    if (!thread || thread.entries.length === 0) return;
+    thread.owner = to;
+    thread.record = { ...thread.record, from_before_sign_in: true };
+    this.#append(thread, { kind: "status", status: "continued_from_before_sign_in", text: "Continued from before you signed in" });
+  }
+
+  #opened(held: Held, session = `mtd_session_${++this.#count}`): Opened {
+    this.#sessions.set(session, held);
+    const { owner, visitor } = held;
+    const thread = [...this.#threads.values()].findLast((t) => t.owner === owner);
+    const first = owner.contact?.name?.split(" ")[0];
+    return {
+      session,
+      expires_at: new Date(Date.now() + 25 * 60_000).toISOString(),
+      assurance: owner.contact ? "verified" : "anonymous",
+      ...(owner.contact && { contact: owner.contact }),
+      ...(visitor !== null && { visitor }),
+      greeting: first ? `Hi ${first}, how can I help you today?` : "Hi, how can I help you today?",
+      ...(thread && { conversation: thread.record }),
+      agent: this.agent,
+    };
+  }
+
+  #endSession(session: string, code: string): void {
+    this.#sessions.delete(session);
+    for (const stream of this.#streams) {
+      if (stream.session !== session) continue;
+      stream.response.write(`event: session\ndata: ${JSON.stringify({ state: "ended", code })}\n\n`);
+      stream.response.end();
+    }
+  }
+
+  #begin(owner: Owner): Thread {
+    const now = new Date().toISOString();
+    const id = `cnv_${++this.#count}`;
+    const record: Conversation = { id, title: null, opened_at: now, updated_at: now, closed_at: null, last_message: null, from_before_sign_in: false };
+    const thread = { owner, record, entries: [] };
+    this.#threads.set(id, thread);
+    return thread;
+  }
+
+  #append(thread: Thread, fields: Record<string, unknown> & { kind: string }): Entry {
+    const at = new Date().toISOString();
+    const entry = { id: `msg_${++this.#count}`, conversation: thread.record.id, number: thread.entries.length + 1, at, ...fields } as unknown as Entry;
+    thread.entries.push(entry);
+    if (entry.kind === "message") {
+      const { by, text } = entry;
+      thread.record = { ...thread.record, title: thread.record.title ?? text, updated_at: at, last_message: { by, text, at } };
+    }
+    this.#tell(thread.owner, "entry", entry);
+    return entry;
+  }
+
+  #post(thread: Thread, id: string, text: string): { entry: Entry; duplicate: boolean } {
+    const known = thread.entries.find((e) => e.kind === "message" && e.client_id === id);
+    if (known) return { entry: known, duplicate: true };
+    const entry = this.#append(thread, { kind: "message", by: "visitor", text, client_id: id });
+    void this.#turn(thread, text);
+    return { entry, duplicate: false };
+  }
+
+  async #turn(thread: Thread, text: string): Promise<void> {
+    const conversation = thread.record.id;
+    const wait = () => new Promise((resolve) => setTimeout(resolve, this.pace));
+    this.#whisper(thread.owner, "typing", { conversation, by: "agent", typing: true });
+    await wait();
+    if (/order/i.test(text)) await this.#lookUp(thread, wait);
+    const reply = `msg_${++this.#count}`;
+    const words = (this.replies.length > 1 ? this.replies.shift() : this.replies[0]) ?? "";
+    for (const piece of words.match(/\S+\s*/g) ?? []) {
+      this.#whisper(thread.owner, "delta", { conversation, reply, text: piece });
+      await wait();
+    }
+    const citations = words.includes("[1]") ? [{ number: 1, title: "Returns and refunds", url: "https://shop.example/help/returns" }] : [];
+    this.#append(thread, { kind: "message", id: reply, by: "agent", text: words, citations });
+    this.#whisper(thread.owner, "typing", { conversation, by: "agent", typing: false });
+  }
+
+  async #lookUp(thread: Thread, wait: () => Promise<unknown>): Promise<void> {
+    const call = `call_${++this.#count}`;
+    const about = { kind: "call", call, action: "order_status" };
+    this.#append(thread, { ...about, phase: "started", label: "Looking up your orders…", details: [] });
+    await wait();
+    const details = [["Order number", "A-10001"], ["Status", "On its way, arrives Thursday"]];
+    this.#append(thread, { ...about, phase: "finished", label: "Looked up your orders", outcome: "succeeded", details });
+  }
+
+  #tell(owner: Owner, event: string, data: unknown): void {
+    const told = { id: `${owner.epoch}:${++owner.number}`, event, data };
+    owner.log.push(told);
+    for (const stream of this.#streams) if (stream.owner === owner) write(stream.response, told);
+  }
+
+  #whisper(owner: Owner, event: string, data: unknown): void {
+    for (const stream of this.#streams) if (stream.owner === owner) write(stream.response, { event, data });
+  }
+
+  #stream(session: string, owner: Owner, request: IncomingMessage, response: ServerResponse): void {
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    const last = request.headers["last-event-id"];
+    if (typeof last === "string" && last.startsWith(`${owner.epoch}:`)) {
+      for (const told of owner.log.filter((t) => Number(t.id.split(":")[1]) > Number(last.split(":")[1]))) write(response, told);
+    } else {
+      write(response, { event: last === undefined ? "hello" : "resync", id: `${owner.epoch}:${owner.number}`, data: {} });
+    }
+    response.write(": here\n\n");
+    const stream = { session, owner, response };
+    this.#streams.add(stream);
+    response.on("close", () => this.#streams.delete(stream));
+  }
+}
+
+function write(response: ServerResponse, { id, event, data }: { id?: string; event: string; data: unknown }): void {
+  response.write(`event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`);
+}
