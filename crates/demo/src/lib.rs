@@ -172,4 +172,6 @@ fn now() -> Timestamp {
 }
 
 #[cfg(test)]
+mod support;
+#[cfg(test)]
 mod tests;
