@@ -1,173 +1,150 @@
-/** Puts the parts of the frame together and lets them talk. */
+/** Puts the chat on our page: ports, the document, and the view. */
 import { render } from "preact";
 import type { PublicAgent } from "../../protocol/index.ts";
-import { acceptPorts, readToFrame, type Answer, type Detail, type EventName, type Failure, type Reason, type ToFrame, type ToPage } from "../channel.ts";
+import { acceptPorts, readToFrame, type Answer, type Detail, type EventName, type Reason, type ToPage } from "../channel.ts";
 import { Api, Over, pause, persist } from "./api.ts";
+import { Chat, failureOf } from "./chat.ts";
 import { accentOf } from "./colour.ts";
-import { Identity } from "./identity.ts";
 import { Others } from "./others.ts";
+import type { State } from "./state.ts";
 import { Keep } from "./storage.ts";
-import { Store } from "./store.ts";
-import { Thread } from "./thread.ts";
-import { Chat } from "./view.tsx";
+import { App } from "./view.tsx";
 import type { Actions } from "./view/actions.ts";
 import { isRightToLeft } from "./words.ts";
 
 /** After a logout in another tab, the page of this one gets this long to finish its own. */
 const MOMENT = 1000;
 
-const visible = () => document.visibilityState === "visible";
+const page = document.documentElement;
+const present = () => document.visibilityState === "visible";
+const onAttention = (listener: () => void) => document.addEventListener("visibilitychange", listener);
+const quietly = (work: Promise<unknown>) => void work.catch(() => undefined);
 
-function failureOf(error: unknown): Failure {
-  if (error instanceof Over) return { code: "interrupted", message: error.message };
-  const { code, message, hint } = Object(error) as Partial<Failure>;
-  return { code: code ?? "unreachable", message: message ?? String(error), ...(hint !== undefined && { hint }) };
+async function attended(): Promise<void> {
+  await pause(MOMENT);
+  if (!present()) await new Promise<void>((resolve) => document.addEventListener("visibilitychange", () => resolve(), { once: true }));
 }
 
-function start(port: MessagePort, pageOrigin: string, root: Element): void {
-  const [, , agent = "", environment = ""] = location.pathname.split("/").map(decodeURIComponent);
-  const name = `maitred:${agent}:${environment}`;
-  const asked = new Map<number, (answer: Answer) => void>();
-  let questions = 0;
+/** The host page, at the other end of the port. */
+class Host {
+  #asked = new Map<number, (answer: Answer) => void>();
+  #last = 0;
 
-  const tell = (message: ToPage) => port.postMessage(message);
-  const page = {
-    emit: (event: EventName, detail: Detail = {}) => tell({ type: "event", name: event, detail }),
-    ask: (reason: Reason) =>
-      new Promise<Answer>((resolve) => {
-        asked.set(++questions, resolve);
-        tell({ type: "ask", id: questions, reason });
-      }),
-  };
-  const api = new Api("");
-  const store = new Store();
-  const keep = new Keep(name);
-  const attention = { present: visible, changed: (listener: () => void) => document.addEventListener("visibilitychange", listener) };
-  const attended = async () => {
-    await pause(MOMENT);
-    if (!visible()) await new Promise<void>((resolve) => document.addEventListener("visibilitychange", () => resolve(), { once: true }));
-  };
-  const others = new Others(name);
-  const thread: Thread = new Thread({ store, page, attention, ended: (visit, code) => identity.expired(visit, code) });
-  const identity: Identity = new Identity({
-    api, store, keep, page, others, attended,
-    place: { agent, environment, page_origin: pageOrigin },
-    entered: (visit) => {
-      thread.enter(visit);
-      if (!visit.contact && store.state.draft === "") store.dispatch({ type: "composed", text: keep.read("draft") ?? "" });
-    },
-  });
+  constructor(private readonly port: MessagePort) {}
 
-  const quietly = (work: Promise<unknown>) => void work.catch(() => undefined);
-  const report = (work: Promise<unknown>) => void work.catch((error: unknown) => {
-    if (!(error instanceof Over)) page.emit("error", failureOf(error));
-  });
-  const send = (text: string) => {
-    quietly(identity.wanted());
-    return thread.send(text);
-  };
-  const compose = (text: string) => {
-    store.dispatch({ type: "composed", text });
-    // A verified visitor's draft stays in memory.
-    const { phase } = store.state;
-    if (phase.name === "live" && phase.contact === null) keep.write("draft", text);
-  };
+  tell = (message: ToPage): void => this.port.postMessage(message);
 
-  const done = (id: number, work: Promise<unknown>) =>
-    void work.then(
-      (value) => tell({ type: "done", id, value }),
-      (error: unknown) => tell({ type: "done", id, failure: failureOf(error) }),
-    );
-  const hear = (message: ToFrame) => {
-    switch (message.type) {
-      case "identify":
-        return done(message.id, identity.identify("start"));
-      case "logout":
-        return done(message.id, identity.logout());
-      case "send":
-        return done(message.id, send(message.text));
-      case "prefill":
-        return compose(message.text);
-      case "shown":
-        store.dispatch({ type: "shown", open: message.open });
-        if (message.open) quietly(identity.wanted());
-        return undefined;
-      case "set":
-        return store.dispatch({ ...message, type: "preferences" });
-      case "answer":
-        asked.get(message.id)?.(message.answer);
-        asked.delete(message.id);
-        return undefined;
-      default:
-        return message satisfies never;
-    }
-  };
+  emit = (name: EventName, detail: Detail = {}): void => this.tell({ type: "event", name, detail });
+
+  ask = (reason: Reason): Promise<Answer> =>
+    new Promise((resolve) => {
+      this.#asked.set(++this.#last, resolve);
+      this.tell({ type: "ask", id: this.#last, reason });
+    });
+
+  answered(id: number, answer: Answer): void {
+    this.#asked.get(id)?.(answer);
+    this.#asked.delete(id);
+  }
+}
+
+function listen(port: MessagePort, host: Host, chat: Chat): void {
   port.onmessage = ({ data }: MessageEvent<unknown>) => {
     const message = readToFrame(data);
-    if (message) hear(message);
+    if (!message) return;
+    if (message.type === "answer") return host.answered(message.id, message.answer);
+    const work = chat.hear(message);
+    if (!("id" in message)) return quietly(work);
+    const { id } = message;
+    work.then(
+      (value) => host.tell({ type: "done", id, value }),
+      (error: unknown) => host.tell({ type: "done", id, failure: failureOf(error) }),
+    );
   };
+}
 
-  const actions: Actions = {
+/** What the document and the host page follow of the state. */
+function follow(state: State, before: State, host: Host, chat: Chat): void {
+  if (state.phase !== before.phase) host.tell({ type: "standing", ...chat.identity.standing });
+  if (state.unread !== before.unread) host.emit("unread", { count: state.unread });
+  page.dataset["theme"] = state.theme;
+  page.lang = state.locale;
+  page.dir = isRightToLeft(state.locale) ? "rtl" : "ltr";
+  if (!state.agent || state.agent === before.agent) return;
+  const { accent, ink } = accentOf(state.agent.appearance.accent);
+  page.style.setProperty("--accent", accent);
+  page.style.setProperty("--accent-ink", ink);
+  const position = state.agent.appearance.position === "left" ? "left" : "right";
+  host.tell({ type: "look", accent, ink, position, name: state.agent.name });
+}
+
+function watchWindow(chat: Chat): void {
+  const online = () => {
+    chat.store.dispatch({ type: "online", online: navigator.onLine });
+    if (navigator.onLine && chat.store.state.phase.name === "failed") quietly(chat.identity.retry());
+  };
+  addEventListener("online", online);
+  addEventListener("offline", online);
+  // A page that comes back from the back/forward cache shows nothing before it was asked again (T16).
+  addEventListener("pagehide", () => {
+    page.hidden = true;
+  });
+  addEventListener("pageshow", async (event) => {
+    if (!event.persisted) return;
+    await chat.identity.recheck();
+    page.hidden = false;
+  });
+}
+
+function actionsOf(chat: Chat, host: Host): Actions {
+  const { store, thread, identity } = chat;
+  const report = (work: Promise<unknown>) =>
+    void work.catch((error: unknown) => {
+      if (!(error instanceof Over)) host.emit("error", failureOf(error));
+    });
+  return {
     send: (text) => {
-      compose("");
-      quietly(send(text));
+      chat.compose("");
+      quietly(chat.send(text));
     },
     retryMessage: (id) => thread.retry(id),
-    compose,
-    close: () => tell({ type: "close" }),
+    compose: (text) => chat.compose(text),
+    close: () => host.tell({ type: "close" }),
     retryIdentity: () => quietly(identity.retry()),
     openList: () => report(thread.list()),
     closeList: () => store.dispatch({ type: "list", list: null }),
     show: (conversation) => report(thread.show(conversation)),
     notMine: () => report(thread.notMine()),
   };
+}
 
-  store.subscribe((state, before) => {
-    if (state.phase !== before.phase) tell({ type: "standing", ...identity.standing });
-    if (state.unread !== before.unread) page.emit("unread", { count: state.unread });
-    if (state.theme !== before.theme) document.documentElement.dataset["theme"] = state.theme;
-    if (state.locale !== before.locale) {
-      document.documentElement.lang = state.locale;
-      document.documentElement.dir = isRightToLeft(state.locale) ? "rtl" : "ltr";
-    }
-    if (state.agent && state.agent !== before.agent) {
-      const { accent, ink } = accentOf(state.agent.appearance.accent);
-      document.documentElement.style.setProperty("--accent", accent);
-      document.documentElement.style.setProperty("--accent-ink", ink);
-      const position = state.agent.appearance.position === "left" ? "left" : "right";
-      tell({ type: "look", accent, ink, position, name: state.agent.name });
-    }
+/** What may be shown before there is a session. */
+async function introduce(api: Api, agent: string, environment: string, chat: Chat): Promise<void> {
+  const path = `/v1/agents/${encodeURIComponent(agent)}/${encodeURIComponent(environment)}`;
+  const known = await persist(() => api.json<PublicAgent>("GET", path), 4);
+  if (!chat.store.state.agent) chat.store.dispatch({ type: "agent", agent: known, greeting: known.greeting });
+}
+
+function start(port: MessagePort, pageOrigin: string, root: Element): void {
+  const [, , agent = "", environment = ""] = location.pathname.split("/").map(decodeURIComponent);
+  const name = `maitred:${agent}:${environment}`;
+  const api = new Api("");
+  const host = new Host(port);
+  const chat = new Chat({
+    api,
+    page: host,
+    keep: new Keep(name),
+    others: new Others(name),
+    place: { agent, environment, page_origin: pageOrigin },
+    attention: { present, changed: onAttention },
+    attended,
   });
-
-  const online = () => {
-    store.dispatch({ type: "online", online: navigator.onLine });
-    if (navigator.onLine && store.state.phase.name === "failed") quietly(identity.retry());
-  };
-  addEventListener("online", online);
-  addEventListener("offline", online);
-
-  // A page that comes back from the back/forward cache shows nothing before it was asked again (T16).
-  addEventListener("pagehide", () => { document.documentElement.hidden = true; });
-  addEventListener("pageshow", (event) => {
-    if (!event.persisted) return;
-    const reveal = () => { document.documentElement.hidden = false; };
-    identity.recheck().then(reveal, reveal);
-  });
-
-  tell({ type: "event", name: "ready", detail: {} });
-  quietly(introduce());
-  render(<Chat store={store} actions={actions} />, root);
-
-  /** What may be shown before there is a session. */
-  async function introduce(): Promise<void> {
-    try {
-      const path = `/v1/agents/${encodeURIComponent(agent)}/${encodeURIComponent(environment)}`;
-      const known = await persist(() => api.json<PublicAgent>("GET", path), 4);
-      if (!store.state.agent) store.dispatch({ type: "agent", agent: known, greeting: known.greeting });
-    } catch (error) {
-      page.emit("error", failureOf(error));
-    }
-  }
+  chat.store.subscribe((state, before) => follow(state, before, host, chat));
+  listen(port, host, chat);
+  watchWindow(chat);
+  host.emit("ready");
+  introduce(api, agent, environment, chat).catch((error: unknown) => host.emit("error", failureOf(error)));
+  render(<App store={chat.store} actions={actionsOf(chat, host)} />, root);
 }
 
 const root = document.getElementById("chat");

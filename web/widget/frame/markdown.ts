@@ -252,7 +252,8 @@ function closing(text: string, from: number, mark: string): number {
     if (/\s/.test(before) || before === "\\") continue;
     if (single && (before === mark || after === mark)) continue;
     if (mark.startsWith("_") && /\w/.test(after)) continue;
-    return end;
+    // In a longer run the outer mark is the last: `**a *b***`.
+    return !single && after === mark.charAt(0) && text.charAt(end + mark.length + 1) !== after ? end + 1 : end;
   }
   return -1;
 }

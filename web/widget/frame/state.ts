@@ -85,7 +85,10 @@ export type Change =
   | { readonly type: "queued"; readonly outgoing: Outgoing }
   | { readonly type: "failed"; readonly id: string; readonly problem: string }
   | { readonly type: "retried"; readonly id: string }
+  /** Puts a conversation on screen, or nothing; or brings news of the one that is there. */
   | { readonly type: "conversation"; readonly conversation: Conversation | null }
+  /** A conversation was made for the message that waits. */
+  | { readonly type: "begun"; readonly conversation: Conversation }
   | { readonly type: "entries"; readonly conversation: string; readonly entries: readonly Entry[]; readonly fresh: boolean }
   | { readonly type: "entry"; readonly entry: Entry; readonly seen: boolean }
   | { readonly type: "delta"; readonly conversation: string; readonly reply: string; readonly text: string }
@@ -156,6 +159,8 @@ export function reduce(state: State, change: Change): State {
       return withOutgoing(state, change.id, { state: "sending" });
     case "conversation":
       return conversationShown(state, change.conversation);
+    case "begun":
+      return { ...state, conversation: change.conversation, loaded: true };
     case "entries":
       if (change.conversation !== state.conversation?.id) return state;
       return { ...withEntries(change.fresh ? { ...state, entries: [], reply: null } : state, change.entries), loaded: true };
@@ -178,31 +183,29 @@ function signedIn(state: State, opened: Opened): State {
   const before = owner(state.phase);
   const resumed = opened.conversation ?? null;
   // Renewed, or signed in while chatting: what is on screen stays if the server kept it theirs (M1).
-  if (before !== null) return stays(state, before, owner(phase), resumed) ? { ...next, conversation: resumed ?? state.conversation } : { ...next, ...empty, conversation: resumed, draft: state.draft };
+  if (before !== null) {
+    if (before === owner(phase)) return next;
+    const moved = state.conversation?.id === resumed?.id;
+    return moved ? { ...next, conversation: resumed } : { ...next, ...empty, conversation: resumed, draft: state.draft };
+  }
   const { held } = state;
   if (held && held.owner === owner(phase)) {
     return { ...next, ...empty, conversation: held.conversation ?? resumed, outbox: held.outbox, draft: held.draft };
   }
-  return { ...next, ...empty, conversation: resumed, draft: state.draft };
-}
-
-function stays(state: State, before: string, after: string | null, resumed: Conversation | null): boolean {
-  if (before === after) return true;
-  return state.conversation === null ? resumed === null : state.conversation.id === resumed?.id;
+  // Nothing of anybody was on screen; what was written since is this visitor's.
+  return { ...next, ...empty, conversation: resumed, outbox: state.outbox, draft: state.draft };
 }
 
 function locked(state: State, phase: Phase): State {
   const who = owner(state.phase);
   const { conversation, outbox, draft } = state;
-  const held = who === null ? state.held : { owner: who, conversation, outbox, draft };
-  return { ...state, ...empty, phase, held, greeting: "", link: "off" };
+  const gone = { ...state, ...empty, phase, greeting: "", link: "off" as const };
+  return who === null ? { ...gone, outbox, draft } : { ...gone, held: { owner: who, conversation, outbox, draft } };
 }
 
 function conversationShown(state: State, conversation: Conversation | null): State {
   if (conversation?.id === state.conversation?.id && conversation) return { ...state, conversation, list: null };
-  // A first message waits while its conversation is made.
-  const outbox = state.conversation === null && conversation !== null ? state.outbox : [];
-  return { ...state, conversation, outbox, entries: [], loaded: conversation === null, reply: null, typing: false, list: null };
+  return { ...state, conversation, outbox: [], entries: [], loaded: conversation === null, reply: null, typing: false, list: null };
 }
 
 function withOutgoing(state: State, id: string, how: Pick<Outgoing, "state" | "problem">): State {

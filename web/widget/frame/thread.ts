@@ -150,7 +150,7 @@ export class Thread {
 
   async #begin(visit: Visit): Promise<Conversation> {
     const conversation = await persist(() => visit.json<Conversation>("POST", "/v1/conversations", {}), SEND_TRIES, visit.signal);
-    this.ties.store.dispatch({ type: "conversation", conversation });
+    this.ties.store.dispatch({ type: "begun", conversation });
     this.ties.page.emit("conversation_started", { conversation: conversation.id });
     return conversation;
   }

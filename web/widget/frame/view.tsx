@@ -33,7 +33,7 @@ function Body({ state, actions }: { state: State; actions: Actions }) {
 }
 
 /** The chat, as a function of the state. */
-export function Chat({ store, actions }: { store: Store; actions: Actions }) {
+export function App({ store, actions }: { store: Store; actions: Actions }) {
   const [state, setState] = useState(store.state);
   useEffect(() => {
     setState(store.state);
