@@ -53,7 +53,7 @@ impl Status {
             Self::Shipped => "On its way",
             Self::Delivered => "Delivered",
             Self::Cancelled => "Cancelled",
-            Self::Refunded => "Returned and refunded",
+            Self::Refunded => "Refunded",
         }
     }
 }

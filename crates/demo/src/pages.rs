@@ -258,7 +258,7 @@ fn on_the_shelf(product: &Product) -> Value {
 }
 
 fn order_card(order: &Order) -> Value {
-    let day = |date: jiff::civil::Date| date.strftime("%-d %B %Y").to_string();
+    let day = |date: jiff::civil::Date| date.strftime("%-d %b %Y").to_string();
     // The carrier's number stays interesting for as long as the parcel can be looked for.
     let parcel = order
         .parcel
