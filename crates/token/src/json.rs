@@ -63,11 +63,14 @@ pub(crate) fn object(text: &[u8]) -> Result<Object<'_>, Fault> {
 
 impl<'j> Object<'j> {
     pub(crate) fn get(&self, name: &str) -> Option<&Json<'j>> {
-        let at = self
-            .0
-            .binary_search_by(|(member, _)| member.as_ref().cmp(name))
-            .ok()?;
-        Some(&self.0[at].1)
+        // Most names differ in length or first letter, which is quicker to see
+        // than where a name would be in order.
+        let alike = |member: &str| {
+            member.len() == name.len() && member.bytes().next() == name.bytes().next()
+        };
+        let mut members = self.0.iter();
+        let found = members.find(|(member, _)| alike(member) && member == name);
+        found.map(|(_, value)| value)
     }
 
     /// The member, unless it is absent or null.
@@ -133,11 +136,12 @@ impl Reader<'_> {
         }
     }
 
-    fn text<E: Error>(self, text: Cow<'_, str>) -> Result<Cow<'_, str>, E> {
+    /// Text that had escapes in it. In other text there can be no NUL.
+    fn unescaped<'j, E: Error>(self, text: &str) -> Result<Cow<'j, str>, E> {
         if text.contains('\0') {
             Err(self.fail(Fault::Nul))
         } else {
-            Ok(text)
+            Ok(text.to_owned().into())
         }
     }
 }
@@ -180,11 +184,11 @@ impl<'de> Visitor<'de> for Reader<'_> {
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Json<'de>, E> {
-        self.text(Cow::Borrowed(text)).map(Json::Text)
+        Ok(Json::Text(text.into()))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Json<'de>, E> {
-        self.text(Cow::Owned(text.to_owned())).map(Json::Text)
+        self.unescaped(text).map(Json::Text)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json<'de>, A::Error> {
@@ -198,7 +202,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json<'de>, A::Error> {
         let within = self.deeper()?;
-        let mut object = Vec::new();
+        let mut object = Vec::with_capacity(8);
         while let Some(name) = members.next_key_seed(Name(within))? {
             object.push((name, members.next_value_seed(within)?));
         }
@@ -232,10 +236,10 @@ impl<'de> Visitor<'de> for Name<'_> {
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        self.0.text(Cow::Borrowed(text))
+        Ok(text.into())
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        self.0.text(Cow::Owned(text.to_owned()))
+        self.0.unescaped(text)
     }
 }
