@@ -9,6 +9,7 @@ mod attribute;
 mod checks;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 pub use attribute::{Attribute, NotAnAttribute, Scalar, Warning};
 
@@ -19,7 +20,9 @@ use crate::refusal::{Part, Refusal, Refused, Stage, Trace};
 use attribute::MAX_TEXT_BYTES;
 
 /// Who a user is, as the site has signed it.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// `Debug` shows nothing of the user, so that a log cannot.
+#[derive(Clone, PartialEq)]
 pub struct Verified {
     subject: String,
     email: Option<String>,
@@ -37,7 +40,7 @@ pub struct Verified {
 }
 
 /// Claims that are optional text.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 struct Profile {
     name: Option<String>,
     given_name: Option<String>,
@@ -209,6 +212,14 @@ impl Verified {
     /// What the verification log keeps.
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+}
+
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified")
+            .field("trace", &self.trace)
+            .finish_non_exhaustive()
     }
 }
 

@@ -158,15 +158,23 @@ fn nothing_a_token_says_is_repeated_in_its_refusal() {
 }
 
 #[test]
-fn debug_output_holds_no_secret() {
-    let secret = std::str::from_utf8(SECRET).unwrap();
+fn debug_output_holds_no_secret_and_no_claim() {
     let generated = Secret::generate(SecretKind::Live);
+    let verified = verified(&token_with(json!({ "plan": "pro" })));
 
-    let told = format!("{:?} {:?}", verifier(), generated);
+    let told = format!("{:?} {generated:?} {verified:?}", verifier());
 
-    assert!(
-        !told.contains(secret) && !told.contains(&format!("{SECRET:?}")),
-        "{told}"
-    );
-    assert!(!told.contains(&generated.expose()[9..]), "{told}");
+    let secret = str::from_utf8(SECRET).unwrap();
+    let bytes = format!("{SECRET:?}");
+    for private in [
+        secret,
+        &bytes,
+        &generated.expose()[9..],
+        "user-1",
+        "sarah@",
+        "Miller",
+        "pro",
+    ] {
+        assert!(!told.contains(private), "{private} in {told}");
+    }
 }
