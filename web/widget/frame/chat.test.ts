@@ -20,7 +20,7 @@ const requests = (method: string, path: RegExp) => server.seen.filter((s) => s.m
 beforeEach(async () => {
   // Waiting between tries is part of the story, its length is not.
   const { setTimeout: later } = globalThis;
-  vi.stubGlobal("setTimeout", (run: () => void, ms = 0) => later(run, ms / 50));
+  vi.stubGlobal("setTimeout", (run: () => void, ms = 0, ...rest: []) => later(run, ms / 50, ...rest));
   server = new FakeServer();
   base = await server.listen();
   tabs = [];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parse, safeHref, type Block, type Inline } from "./markdown.ts";
+import { closed, parse, plain, safeHref, type Block, type Inline } from "./markdown.ts";
 
 /** The tree as a line of text: easy to read, and hides nothing. */
 function print(nodes: readonly (Block | Inline)[]): string {
@@ -107,5 +107,24 @@ describe("an address", () => {
     ["", null],
   ])("%j is %j", (raw, href) => {
     expect(safeHref(raw)).toBe(href);
+  });
+});
+
+describe("a text that is still being written", () => {
+  it.each([
+    ["within **30", "within **30**"],
+    ["within **30 days**", "within **30 days**"],
+    ["within **30 ", "within **30**"],
+    ["within **", "within "],
+    ["run `npm", "run `npm`"],
+    ["**bold `code", "**bold `code`**"],
+    ["a ** b\n\nnext **bo", "a ** b\n\nnext **bo**"],
+    ["plain", "plain"],
+  ])("%j is shown as %j", (text, shown) => {
+    expect(closed(text)).toBe(shown);
+  });
+
+  it("loses its marks in a preview", () => {
+    expect(plain("## Yes:\n> **30** days")).toBe(" Yes: 30 days");
   });
 });

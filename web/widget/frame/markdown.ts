@@ -47,6 +47,17 @@ export function parse(text: string): Block[] {
   return blocks(text.replace(/\r\n?/g, "\n").split("\n"), 0);
 }
 
+/** Closes what a text that is still being written left open, so that its marks do not flash by. */
+export function closed(text: string): string {
+  const start = text.lastIndexOf("\n\n") + 1;
+  const tail = text.slice(start).replace(/(?<=\s|^)[*_`~]+$/, "");
+  const open = ["**", "`"].filter((mark) => tail.split(mark).length % 2 === 0);
+  return text.slice(0, start) + (open.length > 0 ? tail.trimEnd() + open.reverse().join("") : tail);
+}
+
+/** The words alone, for a line of preview. */
+export const plain = (text: string): string => text.replace(/[*_`~#>|]+/g, "").replace(/\s+/g, " ");
+
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
 const HEADING = /^ {0,3}(#{1,6})(?:\s+(.*?))?(?:\s+#+)?\s*$/;
 const RULE = /^ {0,3}([-*_])(?:\s*\1){2,}\s*$/;

@@ -16,7 +16,7 @@ button:active{transform:scale(.96)}
 button:focus-visible{outline:3px solid var(--accent);outline-offset:3px}
 .ready button{display:grid}
 .hidden button{display:none}
-svg{width:26px;height:26px;fill:none;stroke:currentColor;stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round;grid-area:1/1;
+svg{width:28px;height:28px;fill:none;stroke:currentColor;stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round;grid-area:1/1;
 transition:opacity .15s,transform .15s}
 .shut,.open .talk{opacity:0;transform:scale(.6)}
 .open .shut{opacity:1;transform:none}
@@ -32,6 +32,9 @@ visibility:hidden;opacity:0;transform:translateY(8px);transition:opacity .16s,tr
 @media(max-width:480px){
 iframe{inset:0;width:100vw;max-width:none;height:100vh;height:var(--tall,100dvh);top:var(--top,0);border-radius:0;box-shadow:none}
 .left iframe{left:0}
+.open button{display:none}}
+@media(min-width:481px) and (max-height:520px){
+iframe{bottom:16px;height:calc(100vh - 32px)}
 .open button{display:none}}
 @media(prefers-reduced-motion:reduce){*{transition:none!important}}
 @media print{:host{display:none!important}}`;

@@ -1,4 +1,5 @@
 import type { Conversation } from "../../../protocol/index.ts";
+import { plain } from "../markdown.ts";
 import type { State } from "../state.ts";
 import { words } from "../words.ts";
 import type { Actions } from "./actions.ts";
@@ -12,7 +13,7 @@ function Row({ conversation, locale, current, show }: { conversation: Conversati
       <button type="button" aria-current={current} onClick={show}>
         <b dir="auto">{title ?? last?.text ?? words.untitled}</b>
         <time dateTime={updated_at}>{day}</time>
-        {last && <span dir="auto">{last.by === "visitor" ? `${words.from.visitor}: ` : ""}{last.text}</span>}
+        {last && <span dir="auto">{last.by === "visitor" ? `${words.from.visitor}: ${last.text}` : plain(last.text)}</span>}
       </button>
     </li>
   );

@@ -1,4 +1,5 @@
 import type { CallEntry, Conversation, Entry, MessageEntry } from "../../../protocol/index.ts";
+import { closed } from "../markdown.ts";
 import type { Outgoing, Reply } from "../state.ts";
 import { words } from "../words.ts";
 import { Icon } from "./icons.tsx";
@@ -47,7 +48,7 @@ export function Message({ entry, locale }: { entry: MessageEntry; locale: string
 export function Streaming({ reply }: { reply: Reply }) {
   return (
     <div class="message agent streaming" aria-hidden="true" data-streaming>
-      <div class="bubble" dir="auto"><Markdown text={reply.text} /></div>
+      <div class="bubble" dir="auto"><Markdown text={closed(reply.text)} /></div>
     </div>
   );
 }
