@@ -123,6 +123,23 @@ describe("a message", () => {
 });
 
 describe("the stream", () => {
+  it("held back on its way leaves history readable", async () => {
+    const browser = new Browser();
+    const before = tab(browser);
+    await before.opens();
+    await before.chat.send("hello");
+    before.close();
+    let release: () => void = () => undefined;
+    server.trap("GET", /events/, () => new Promise((resolve) => (release = resolve)));
+
+    const someone = tab(browser);
+    await someone.opens();
+    await someone.until(() => someone.words.includes("hello"));
+
+    expect(someone.state.link).toBe("connecting");
+    release();
+  });
+
   it("comes back after a cut and misses nothing", async () => {
     const someone = tab();
     await someone.logsIn(SARAH);
@@ -197,6 +214,7 @@ describe("a named visitor", () => {
 
     expect(someone.state.entries.at(-1)).toMatchObject({ kind: "status", status: "continued_from_before_sign_in" });
     expect(someone.seen.every((state) => state.entries.length >= 2), "never off the screen").toBe(true);
+    expect(requests("POST", /^\/v1\/sessions$/), "no other session was made").toHaveLength(1);
     expect([...browser.stored]).toEqual([]);
   });
 

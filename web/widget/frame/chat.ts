@@ -15,7 +15,7 @@ export class Chat {
   constructor(private readonly around: Surroundings) {
     const { store } = this;
     const { page, attention, keep } = around;
-    this.thread = new Thread({ store, page, attention, ended: (visit, code) => this.identity.expired(visit, code) });
+    this.thread = new Thread({ store, page, attention, ended: (visit, used, code) => void this.identity.gone(visit, used, code) });
     this.identity = new Identity({
       ...around,
       store,

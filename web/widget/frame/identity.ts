@@ -116,10 +116,20 @@ export class Identity {
     else await this.identify("unauthorized");
   }
 
+  /** The server does not know the session `used` any more. True when `visit` has a newer one and goes on. */
+  async gone(visit: Visit, used: string, code: string): Promise<boolean> {
+    // The answer of an upgrade may still be on its way.
+    await this.#chain;
+    if (visit.signal.aborted) return false;
+    if (visit.session !== used) return true;
+    this.#expired(visit, code);
+    return false;
+  }
+
   /** The session of `visit` is no more; the page is asked for a new token. */
-  expired(visit: Visit, code: string): void {
+  #expired(visit: Visit, code: string): void {
     if (visit !== this.#visit) return;
-    const { store, page } = this.parts;
+    const { page } = this.parts;
     const again = performance.now() - this.#renewedAt < RENEWAL_PAUSE;
     this.#renewedAt = performance.now();
     this.#drop();
@@ -132,7 +142,6 @@ export class Identity {
     this.#lock({ name: again ? "expired" : "renewing" });
     page.emit("session_expired", { code });
     if (!again) void this.identify("unauthorized").catch(() => undefined);
-    else store.dispatch({ type: "list", list: null });
   }
 
   async #follow(answer: Answer, reason: Reason, era: number): Promise<void> {
@@ -251,20 +260,11 @@ export class Identity {
     if (opened.contact) keep.clear("visitor", "draft");
     else if (opened.visitor) keep.write("visitor", opened.visitor);
     if (this.#visit) this.#visit.adopt(opened);
-    else this.#visit = new Visit(opened, api, (visit, used, refused) => this.#gone(visit, used, refused));
+    else this.#visit = new Visit(opened, api, (visit, used, code) => this.gone(visit, used, code));
     store.dispatch({ type: "signed_in", opened });
     this.#scheduleRenewal(this.#visit);
     entered(this.#visit);
     if (opened.contact) page.emit("identified", { assurance: opened.assurance, contact: opened.contact });
-  }
-
-  async #gone(visit: Visit, used: string, refused: Refused): Promise<boolean> {
-    // The answer of an upgrade may still be on its way.
-    await this.#chain;
-    if (visit.signal.aborted) return false;
-    if (visit.session !== used) return true;
-    this.expired(visit, refused.code);
-    return false;
   }
 
   /** No session came of it. Says why, to the page and to the visitor. */

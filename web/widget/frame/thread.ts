@@ -24,12 +24,14 @@ type Ties = {
   readonly store: Store;
   readonly page: Page;
   readonly attention: Attention;
-  /** The server ended the session. */
-  readonly ended: (visit: Visit, code: string) => void;
+  /** The server ended the session that was `used`. */
+  readonly ended: (visit: Visit, used: string, code: string) => void;
 };
 
 const SEND_TRIES = 5;
 const PAGE = 100;
+/** How long the stream may take to open before history is asked for without it. */
+const STREAM_WITHIN = 3000;
 /** A hidden tab gives its connection back after this long (W12). */
 const HIDDEN_FOR = 30_000;
 
@@ -61,6 +63,7 @@ export class Thread {
     if (same) return;
     this.#position = {};
     this.#listen(visit);
+    void this.#loadAnyway(visit).catch(() => undefined);
     for (const { id, state } of this.ties.store.state.outbox) {
       if (state === "sending") void this.#deliver(id).catch(() => undefined);
     }
@@ -175,14 +178,22 @@ export class Thread {
     }
   }
 
+  /** The stream says when to load. Where something between holds it back, history is still there. */
+  async #loadAnyway(visit: Visit): Promise<void> {
+    await pause(STREAM_WITHIN, visit.signal);
+    const { conversation, loaded } = this.ties.store.state;
+    if (conversation && !loaded) await this.#load(visit, conversation.id, false);
+  }
+
   #listen(visit: Visit): void {
     this.#listening?.abort();
     const listening = new AbortController();
+    const used = visit.session;
     this.#listening = listening;
     visit.signal.addEventListener("abort", () => listening.abort(), { once: true, signal: listening.signal });
     void listen({
       connect: (headers) => visit.send("GET", "/v1/events", { headers, signal: listening.signal }),
-      told: (told) => !listening.signal.aborted && this.#told(visit, told),
+      told: (told) => !listening.signal.aborted && this.#told(visit, used, told),
       link: (link) => !listening.signal.aborted && this.ties.store.dispatch({ type: "link", link }),
       signal: listening.signal,
       position: this.#position,
@@ -202,7 +213,7 @@ export class Thread {
     if (!attention.present() && this.#visit === visit) this.#listening?.abort();
   }
 
-  #told(visit: Visit, { event, data }: Told): void {
+  #told(visit: Visit, used: string, { event, data }: Told): void {
     const { store } = this.ties;
     const body = JSON.parse(data || "{}") as { readonly [name: string]: never };
     const open = store.state.conversation;
@@ -223,7 +234,7 @@ export class Thread {
         void this.#moved(visit, body["conversation"] ?? "").catch(() => undefined);
         return;
       case "session":
-        return this.ties.ended(visit, body["code"] ?? "session_expired");
+        return this.ties.ended(visit, used, body["code"] ?? "session_expired");
       default:
       // An event of a newer server.
     }

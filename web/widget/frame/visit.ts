@@ -27,7 +27,7 @@ export class Visit {
     opened: Opened,
     private readonly api: Api,
     /** Told that the server does not know this session. True when a newer one took its place meanwhile. */
-    private readonly gone: (visit: Visit, used: string, refused: Refused) => Promise<boolean>,
+    private readonly gone: (visit: Visit, used: string, code: string) => Promise<boolean>,
   ) {
     this.#session = opened.session;
     this.contact = opened.contact ?? null;
@@ -68,7 +68,7 @@ export class Visit {
       return await send({ ...ask, signal, session: used });
     } catch (error) {
       if (!(error instanceof Refused && error.isSessionGone)) throw error;
-      if (await this.gone(this, used, error)) return send({ ...ask, signal, session: this.#session });
+      if (await this.gone(this, used, error.code)) return send({ ...ask, signal, session: this.#session });
       throw new Over("the session has ended");
     }
   }

@@ -124,6 +124,7 @@ export class FakeServer {
       else if (trap) throw new No(trap.act.status, trap.act.error);
       const [status, answer] = this.#route(method, url, session, body, request, response);
       if (status === 0) return;
+      if (url.pathname === "/v1/session/identity") await new Promise((resolve) => setTimeout(resolve, 20));
       response.writeHead(status, { "content-type": "application/json" });
       response.end(answer === undefined ? undefined : JSON.stringify(answer));
     } catch (error) {
@@ -213,8 +214,8 @@ export class FakeServer {
     if (held.owner.contact) throw no(409, "identity_mismatch", "the token is for another subject");
     const owner = this.#owner(contact.id, contact);
     this.#move(held.owner, owner);
-    this.#sessions.delete(session);
-    for (const stream of this.#streams) if (stream.session === session) stream.response.end();
+    // The old stream hears of it before the answer is there: the harder order of the two.
+    this.#endSession(session, "session_revoked");
     return this.#opened({ owner, visitor: null });
   }
 
