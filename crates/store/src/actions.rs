@@ -53,17 +53,18 @@ impl Store {
         parsed(&id, "actions", "id")
     }
 
-    /// The Actions of an agent, by name.
+    /// The Actions of an agent, in the order of the bytes of their names.
     pub async fn actions(&self, agent: AgentId) -> Result<Vec<StoredAction>, StoreError> {
         const SQL: &str = "
-            SELECT id, name, version, definition FROM actions
-            WHERE agent_id = $1 ORDER BY name";
-        let rows = all!(
+            SELECT id, name, version, definition FROM actions WHERE agent_id = $1";
+        let mut rows = all!(
             &self.db,
             (String, String, i64, String),
             SQL,
             agent.to_string()
         )?;
+        // Not in SQL: collations differ.
+        rows.sort_by(|(_, a, ..), (_, b, ..)| a.cmp(b));
         rows.into_iter()
             .map(|(id, name, version, definition)| {
                 Ok(StoredAction {

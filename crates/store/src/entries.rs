@@ -2,6 +2,9 @@
 //!
 //! An entry, its number, and its event are one transaction. The conversation's
 //! row is updated first, which on PostgreSQL makes others wait for their number.
+//!
+//! What always holds: a transaction takes a conversation before the visitor or
+//! contact that owns it. Two orders would be a deadlock.
 
 use maitred_core::{
     conversation::{Author, Body, Entry, EntryNumber, Message, NewEntry},
@@ -14,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     Store, StoreError,
-    db::{Tx, all, execute, optional, optional_in},
+    db::{Tx, all, execute, optional_in},
     row::{BodyJson, LastMessageJson, json, kind, parsed, time, to_json},
 };
 
@@ -46,7 +49,7 @@ pub enum TurnMark {
 }
 
 #[derive(sqlx::FromRow)]
-struct EntryRow {
+pub(crate) struct EntryRow {
     id: String,
     conversation_id: String,
     number: i64,
@@ -192,14 +195,6 @@ impl Store {
             limit
         )?;
         rows.into_iter().map(TryInto::try_into).collect()
-    }
-
-    /// The entry of an event.
-    pub(crate) async fn entry(&self, id: &str) -> Result<Option<Entry>, StoreError> {
-        const SQL: &str =
-            "SELECT id, conversation_id, number, body, added_at FROM entries WHERE id = $1";
-        let row = optional!(&self.db, EntryRow, SQL, id)?;
-        row.map(TryInto::try_into).transpose()
     }
 
     async fn entry_by_client_id(

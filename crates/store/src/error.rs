@@ -30,6 +30,31 @@ pub enum StoreError {
     Sealed(String),
 }
 
+impl StoreError {
+    /// Whether there is no room left to write to (rule R8).
+    pub fn is_storage_full(&self) -> bool {
+        // SQLITE_FULL; PostgreSQL's disk_full.
+        self.has_code(&["13", "53100"])
+    }
+
+    /// Whether it may work again in a moment, without anybody's help.
+    pub fn is_away(&self) -> bool {
+        let Self::Db(error) = self else { return false };
+        // SQLITE_BUSY; PostgreSQL's admin_shutdown and cannot_connect_now.
+        matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::Io(_))
+            || self.has_code(&["5", "57P01", "57P03"])
+    }
+
+    fn has_code(&self, codes: &[&str]) -> bool {
+        let Self::Db(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        error
+            .code()
+            .is_some_and(|code| codes.contains(&code.as_ref()))
+    }
+}
+
 /// Why a database could not be opened. Its reader is the person who starts the program.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -44,6 +69,12 @@ pub enum OpenError {
     /// The schema could not be brought up to date.
     #[error("cannot bring the database up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A later release was here before (rule R9).
+    #[error("the database was made by a later release (schema {found}); start that release")]
+    NewerSchema {
+        /// The number of the schema that this program does not know.
+        found: i64,
+    },
     /// The linked SQLite can corrupt a write-ahead log (fixed in 3.51.3).
     #[error("SQLite {found} can corrupt a database; 3.51.3 or later is needed")]
     SqliteTooOld {

@@ -8,6 +8,7 @@ use maitred_core::{
 use crate::{
     Store, StoreError,
     db::{all, optional},
+    entries::EntryRow,
 };
 
 /// What a stream must send to whoever was at some position.
@@ -23,6 +24,13 @@ pub enum Replay {
     /// The numbering began anew: everything must be read again, and the stream
     /// goes on from here.
     Resync(Position),
+}
+
+#[derive(sqlx::FromRow)]
+struct EventRow {
+    place: i64,
+    #[sqlx(flatten)]
+    entry: EntryRow,
 }
 
 impl Store {
@@ -42,36 +50,33 @@ impl Store {
     pub async fn replay(&self, owner: Owner, after: &Position) -> Result<Replay, StoreError> {
         const LIMIT: usize = 200;
         const SQL: &str = "
-            SELECT number, entry_id FROM events
-            WHERE owner = $1 AND number > $2 ORDER BY number LIMIT 200";
+            SELECT events.number AS place, entries.id, entries.conversation_id, entries.number,
+                entries.body, entries.added_at
+            FROM events JOIN entries ON entries.id = events.entry_id
+            WHERE events.owner = $1 AND events.number > $2
+            ORDER BY events.number LIMIT 200";
         let Some(now) = self.position(owner).await? else {
             return Ok(Replay::Resync(after.clone()));
         };
         if now.epoch != after.epoch || after.number > now.number || after.number < 0 {
             return Ok(Replay::Resync(now));
         }
-        let rows = all!(
-            &self.db,
-            (i64, String),
-            SQL,
-            owner.to_string(),
-            after.number
-        )?;
+        let rows = all!(&self.db, EventRow, SQL, owner.to_string(), after.number)?;
         let more = rows.len() == LIMIT;
+        // A gap is never passed over in silence, nor is an end that is missing.
+        let in_order = rows.iter().map(|row| row.place);
+        let reached = rows.last().map_or(after.number, |row| row.place);
+        if !in_order.eq(after.number + 1..=reached) || (!more && reached < now.number) {
+            return Ok(Replay::Resync(now));
+        }
         let mut events = Vec::with_capacity(rows.len());
-        for (number, entry_id) in rows {
-            // A gap is never passed over in silence.
-            let expected = after.number + 1 + i64::try_from(events.len()).unwrap_or(i64::MAX);
-            let Some(entry) = self.entry(&entry_id).await?.filter(|_| number == expected) else {
-                return Ok(Replay::Resync(now));
+        for row in rows {
+            let position = Position {
+                epoch: now.epoch.clone(),
+                number: row.place,
             };
-            events.push(Numbered {
-                position: Position {
-                    epoch: now.epoch.clone(),
-                    number,
-                },
-                entry,
-            });
+            let entry = row.entry.try_into()?;
+            events.push(Numbered { position, entry });
         }
         Ok(Replay::Events { events, more })
     }

@@ -13,7 +13,7 @@ impl Store {
     /// Marks the data as a demo's: its logins are public knowledge.
     pub async fn mark_as_demo(&self) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        set(&mut tx, DEMO, "true").await?;
+        set_once(&mut tx, DEMO, "true").await?;
         Ok(tx.commit().await?)
     }
 
@@ -35,21 +35,19 @@ impl Store {
         })
     }
 
-    /// Seals a known text on first start, and opens it on every later one.
+    /// Seals a known text on first start, and opens it on every start.
+    ///
+    /// It is read back even by who wrote it: of two that start at once with
+    /// different keys, only one may go on.
     pub(crate) async fn check_master_key(&self) -> Result<(), OpenError> {
+        let sealed = self.master.seal(MASTER_CHECK, MASTER_CHECK.as_bytes());
         let mut tx = self.begin().await?;
-        match value(&mut tx, MASTER_CHECK).await? {
-            Some(sealed) => {
-                self.master
-                    .open(MASTER_CHECK, &sealed)
-                    .ok_or(OpenError::WrongMasterKey)?;
-            }
-            None => {
-                let sealed = self.master.seal(MASTER_CHECK, MASTER_CHECK.as_bytes());
-                set(&mut tx, MASTER_CHECK, &sealed).await?;
-            }
-        }
-        Ok(tx.commit().await.map_err(StoreError::from)?)
+        set_once(&mut tx, MASTER_CHECK, &sealed).await?;
+        let kept = value(&mut tx, MASTER_CHECK).await?;
+        tx.commit().await.map_err(StoreError::from)?;
+        kept.and_then(|kept| self.master.open(MASTER_CHECK, &kept))
+            .map(|_| ())
+            .ok_or(OpenError::WrongMasterKey)
     }
 }
 
@@ -65,10 +63,9 @@ async fn value(tx: &mut Tx, name: &str) -> Result<Option<String>, StoreError> {
     Ok(row.map(|(value,)| value))
 }
 
-async fn set(tx: &mut Tx, name: &str, value: &str) -> Result<(), StoreError> {
+async fn set_once(tx: &mut Tx, name: &str, value: &str) -> Result<(), StoreError> {
     const SQL: &str = "
-        INSERT INTO installation (name, value) VALUES ($1, $2)
-        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        INSERT INTO installation (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
     execute!(tx, SQL, name, value)?;
     Ok(())
 }

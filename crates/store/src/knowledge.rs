@@ -55,16 +55,17 @@ impl Store {
         parsed(&id, "sources", "id")
     }
 
-    /// The pages of an agent, by address.
+    /// The pages of an agent, in the order of the bytes of their addresses.
     pub async fn sources(&self, agent: AgentId) -> Result<Vec<Source>, StoreError> {
-        const SQL: &str =
-            "SELECT id, url, title, body FROM sources WHERE agent_id = $1 ORDER BY url";
-        let rows = all!(
+        const SQL: &str = "SELECT id, url, title, body FROM sources WHERE agent_id = $1";
+        let mut rows = all!(
             &self.db,
             (String, String, String, String),
             SQL,
             agent.to_string()
         )?;
+        // Not in SQL: collations differ.
+        rows.sort_by(|(_, a, ..), (_, b, ..)| a.cmp(b));
         rows.into_iter()
             .map(|(id, url, title, body)| {
                 Ok(Source {

@@ -32,23 +32,66 @@ impl Store {
     ) -> Result<(), StoreError> {
         const VISITOR: &str = "
             UPDATE visitors SET contact_id = $2, retired_at = $3
-            WHERE id = $1 AND retired_at IS NULL AND contact_id IS NULL";
-        const SESSIONS: &str =
-            "UPDATE sessions SET ended_at = $2 WHERE visitor_id = $1 AND ended_at IS NULL";
+            WHERE id = $1 AND agent_id = $4 AND environment = $5
+                AND retired_at IS NULL AND contact_id IS NULL";
+        const SESSIONS: &str = "
+            UPDATE sessions SET ended_at = $2
+            WHERE visitor_id = $1 AND agent_id = $3 AND environment = $4 AND ended_at IS NULL";
 
-        let now = self.clock.now();
+        let now = self.clock.now().as_microsecond();
+        let (agent, environment) = (scope.agent.to_string(), scope.environment.as_str());
+        let open = self.take_open(tx, scope, visitor).await?;
         let is_first = execute!(
             tx,
             VISITOR,
             visitor.to_string(),
             contact.to_string(),
-            now.as_microsecond()
+            now,
+            agent.as_str(),
+            environment
         )? > 0;
-        execute!(tx, SESSIONS, visitor.to_string(), now.as_microsecond())?;
-        if is_first {
-            self.bring_along(tx, scope, visitor, contact).await?;
+        execute!(
+            tx,
+            SESSIONS,
+            visitor.to_string(),
+            now,
+            agent.as_str(),
+            environment
+        )?;
+        if let Some(conversation) = open.filter(|_| is_first) {
+            self.bring_along(tx, scope, visitor, contact, conversation)
+                .await?;
         }
         Ok(())
+    }
+
+    /// Locks the conversation that may come along: before its owner, as an
+    /// append does.
+    async fn take_open(
+        &self,
+        tx: &mut Tx,
+        scope: Scope,
+        visitor: VisitorId,
+    ) -> Result<Option<ConversationId>, StoreError> {
+        const SQL: &str = "
+            UPDATE conversations SET updated_at = updated_at
+            WHERE owner = $1 AND id = (
+                SELECT id FROM conversations
+                WHERE owner = $1 AND agent_id = $2 AND environment = $3
+                    AND closed_at IS NULL AND visitor_spoke_at > $4
+                ORDER BY updated_at DESC, id DESC LIMIT 1)
+            RETURNING id";
+        let row = optional_in!(
+            tx,
+            (String,),
+            SQL,
+            visitor.to_string(),
+            scope.agent.to_string(),
+            scope.environment.as_str(),
+            (self.clock.now() - RECENT).as_microsecond()
+        )?;
+        row.map(|(id,)| parsed(&id, "conversations", "id"))
+            .transpose()
     }
 
     async fn bring_along(
@@ -57,20 +100,12 @@ impl Store {
         scope: Scope,
         visitor: VisitorId,
         contact: ContactId,
+        id: ConversationId,
     ) -> Result<(), StoreError> {
-        const OPEN: &str = "
-            SELECT id FROM conversations
-            WHERE owner = $1 AND closed_at IS NULL AND visitor_spoke_at > $2
-            ORDER BY updated_at DESC, id DESC LIMIT 1";
         const MOVE: &str = "
             UPDATE conversations SET owner = $2, moved_from = $3, moved_at_entry = last_entry
             WHERE id = $1";
 
-        let recent = (self.clock.now() - RECENT).as_microsecond();
-        let Some((id,)) = optional_in!(tx, (String,), OPEN, visitor.to_string(), recent)? else {
-            return Ok(());
-        };
-        let id: ConversationId = parsed(&id, "conversations", "id")?;
         execute!(
             tx,
             MOVE,
@@ -99,9 +134,12 @@ impl Store {
         contact: ContactId,
         id: ConversationId,
     ) -> Result<bool, StoreError> {
-        const FIND: &str = "
-            SELECT moved_at_entry FROM conversations
-            WHERE id = $1 AND owner = $2 AND moved_from IS NOT NULL";
+        // An update and no select: of two at once the second finds nothing.
+        const TAKE: &str = "
+            UPDATE conversations SET updated_at = updated_at
+            WHERE id = $1 AND owner = $2 AND agent_id = $3 AND environment = $4
+                AND moved_from IS NOT NULL
+            RETURNING moved_at_entry";
         const COPY: &str = "
             INSERT INTO conversations (id, agent_id, environment, owner, title, opened_at,
                 updated_at, closed_at, visitor_spoke_at, last_message, last_entry,
@@ -114,16 +152,20 @@ impl Store {
         // The list of the contact must not show what was taken away.
         const REST: &str = "
             UPDATE conversations SET moved_from = NULL, moved_at_entry = NULL, title = NULL,
-                last_message = CASE WHEN visitor_spoke_at > $2 THEN last_message END
+                last_message = CASE WHEN EXISTS (
+                    SELECT 1 FROM entries WHERE conversation_id = $1 AND kind = 'message'
+                ) THEN last_message END
             WHERE id = $1";
 
         let mut tx = self.begin().await?;
         let found = optional_in!(
             &mut tx,
             (Option<i64>,),
-            FIND,
+            TAKE,
             id.to_string(),
-            contact.to_string()
+            contact.to_string(),
+            scope.agent.to_string(),
+            scope.environment.as_str()
         )?;
         let Some((Some(moved_at),)) = found else {
             return Ok(false);
@@ -138,8 +180,7 @@ impl Store {
             apart.to_string(),
             moved_at
         )?;
-        let moved = self.moved_time(&mut tx, id, moved_at).await?;
-        execute!(&mut tx, REST, id.to_string(), moved)?;
+        execute!(&mut tx, REST, id.to_string())?;
         renumber(&mut tx, contact).await?;
         let told = serde_json::json!({
             "conversation": id.to_string(),
@@ -150,21 +191,6 @@ impl Store {
             .await?;
         tx.commit().await?;
         Ok(true)
-    }
-
-    /// When a conversation moved: the time of the entry that says so.
-    async fn moved_time(
-        &self,
-        tx: &mut Tx,
-        id: ConversationId,
-        moved_at: i64,
-    ) -> Result<i64, StoreError> {
-        const SQL: &str = "SELECT added_at FROM entries WHERE conversation_id = $1 AND number > $2 ORDER BY number LIMIT 1";
-        let row = optional_in!(tx, (i64,), SQL, id.to_string(), moved_at)?;
-        row.map(|(at,)| at).ok_or(StoreError::Corrupt {
-            table: "conversations",
-            column: "moved_at_entry",
-        })
     }
 
     /// Whom the events of a conversation are announced to.

@@ -4,7 +4,8 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use maitred_core::clock::Clock;
 use sqlx::{
-    migrate::Migrator,
+    Connection, PgConnection,
+    migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -59,13 +60,7 @@ impl Store {
                     .map_err(|cause| OpenError::Unreachable { at, cause })?
             }
             Location::Postgres(url) => {
-                let at = url
-                    .rsplit_once('@')
-                    .map_or(url.as_str(), |(_, host)| host)
-                    .to_owned();
-                let db = open_postgres(url)
-                    .await
-                    .map_err(|cause| OpenError::Unreachable { at, cause })?;
+                let db = open_postgres(url).await?;
                 (db.clone(), db)
             }
         };
@@ -76,7 +71,14 @@ impl Store {
             clock,
         };
         store.refuse_old_sqlite().await?;
-        on!(Db, &store.writer, |pool| MIGRATIONS.run(pool).await)?;
+        on!(Db, &store.writer, |pool| MIGRATIONS.run(pool).await).map_err(|error| {
+            // Migrations are added and never taken away.
+            if let MigrateError::VersionMissing(found) = error {
+                OpenError::NewerSchema { found }
+            } else {
+                OpenError::Migrate(error)
+            }
+        })?;
         store.check_master_key().await?;
         Ok(store)
     }
@@ -131,12 +133,23 @@ async fn open_sqlite(path: &PathBuf) -> Result<(Db, Db), sqlx::Error> {
     Ok((Db::Sqlite(pool(4).await?), writer))
 }
 
-async fn open_postgres(url: &str) -> Result<Db, sqlx::Error> {
-    let options = PgConnectOptions::from_str(url)?;
-    let pool = PgPoolOptions::new()
-        .max_connections(10)
-        .acquire_timeout(BUSY)
-        .connect_with(options)
-        .await?;
-    Ok(Db::Postgres(pool))
+async fn open_postgres(url: &str) -> Result<Db, OpenError> {
+    let options = PgConnectOptions::from_str(url).map_err(|cause| OpenError::Unreachable {
+        at: "the configured URL".to_owned(),
+        cause,
+    })?;
+    // Put together anew, since a URL can carry the password in two places.
+    let at = format!("{}:{}", options.get_host(), options.get_port());
+    let unreachable = |cause| OpenError::Unreachable { at, cause };
+    let pool = async {
+        // Once without the pool, which would try again for seconds and then
+        // say that it timed out instead of why.
+        PgConnection::connect_with(&options).await?.close().await?;
+        PgPoolOptions::new()
+            .max_connections(10)
+            .acquire_timeout(BUSY)
+            .connect_with(options.clone())
+            .await
+    };
+    pool.await.map(Db::Postgres).map_err(unreachable)
 }

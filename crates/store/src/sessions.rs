@@ -100,6 +100,7 @@ impl Store {
         expires_at: Timestamp,
     ) -> Result<Opened, StoreError> {
         let mut tx = self.begin().await?;
+        refuse_revoked_key(&mut tx, scope, key).await?;
         let contact = self.upsert_contact(&mut tx, scope, &identity).await?;
         let session = Session {
             id: SessionId::new(&self.clock),
@@ -138,6 +139,9 @@ impl Store {
     }
 
     /// Lets a verified session go on with a new token of the same subject.
+    ///
+    /// [`StoreError::Conflict`] if the session has ended, or is not this
+    /// subject's (rule S3).
     pub async fn renew(
         &self,
         session: &Session,
@@ -147,9 +151,9 @@ impl Store {
     ) -> Result<Session, StoreError> {
         const SQL: &str = "
             UPDATE sessions SET identity = $2, key_id = $3, expires_at = $4
-            WHERE id = $1 AND ended_at IS NULL";
+            WHERE id = $1 AND contact_id = $5 AND ended_at IS NULL";
         let mut tx = self.begin().await?;
-        refuse_revoked_key(&mut tx, key).await?;
+        refuse_revoked_key(&mut tx, session.scope, key).await?;
         let contact = self
             .upsert_contact(&mut tx, session.scope, &identity)
             .await?;
@@ -160,6 +164,7 @@ impl Store {
             to_json(&IdentityJson::from(&identity)),
             key.to_string(),
             expires_at.as_microsecond(),
+            contact.to_string(),
         )?;
         if renewed == 0 {
             return Err(StoreError::Conflict);
@@ -264,8 +269,7 @@ impl Store {
         parsed(&id, "contacts", "id")
     }
 
-    /// Keeps the session, unless the key that vouched for it was revoked since
-    /// (rule S6: the key's state is read in the transaction that inserts).
+    /// Keeps the session, and makes what opens it.
     async fn insert_session(&self, tx: &mut Tx, session: &Session) -> Result<Secret, StoreError> {
         const SQL: &str = "
             INSERT INTO sessions (id, secret_hash, agent_id, environment, visitor_id, contact_id,
@@ -274,7 +278,6 @@ impl Store {
         let (visitor, contact, key) = match &session.holder {
             Holder::Anonymous(visitor) => (Some(visitor.to_string()), None, None),
             Holder::Verified { contact, key, .. } => {
-                refuse_revoked_key(tx, *key).await?;
                 (None, Some(contact.to_string()), Some(key.to_string()))
             }
         };
@@ -337,18 +340,29 @@ impl Store {
     }
 }
 
+/// The visitor behind a secret, who cannot be retired until the transaction ends:
+/// else a session opened meanwhile would outlive its visitor (rule S8).
 async fn known_visitor(
     tx: &mut Tx,
     scope: Scope,
     secret: &Secret,
 ) -> Result<Option<VisitorId>, StoreError> {
-    const SQL: &str = "
+    // SQLite has one writer at a time, and no word for locking a row.
+    const SQLITE: &str = "
         SELECT id FROM visitors
         WHERE secret_hash = $1 AND agent_id = $2 AND environment = $3 AND retired_at IS NULL";
+    const POSTGRES: &str = "
+        SELECT id FROM visitors
+        WHERE secret_hash = $1 AND agent_id = $2 AND environment = $3 AND retired_at IS NULL
+        FOR SHARE";
+    let sql = match tx {
+        Tx::Sqlite(_) => SQLITE,
+        Tx::Postgres(_) => POSTGRES,
+    };
     let row = optional_in!(
         tx,
         (String,),
-        SQL,
+        sql,
         secret.hash(),
         scope.agent.to_string(),
         scope.environment.as_str()
@@ -356,8 +370,28 @@ async fn known_visitor(
     row.map(|(id,)| parsed(&id, "visitors", "id")).transpose()
 }
 
-async fn refuse_revoked_key(tx: &mut Tx, key: KeyId) -> Result<(), StoreError> {
-    const SQL: &str = "SELECT id FROM signing_keys WHERE id = $1 AND revoked_at IS NULL";
-    let row = optional_in!(tx, (String,), SQL, key.to_string())?;
+/// Makes sure that a key is good, and stays so until the transaction ends: else
+/// a session stored meanwhile would outlive its key (rule S6).
+async fn refuse_revoked_key(tx: &mut Tx, scope: Scope, key: KeyId) -> Result<(), StoreError> {
+    // SQLite has one writer at a time, and no word for locking a row.
+    const SQLITE: &str = "
+        SELECT id FROM signing_keys
+        WHERE id = $1 AND agent_id = $2 AND environment = $3 AND revoked_at IS NULL";
+    const POSTGRES: &str = "
+        SELECT id FROM signing_keys
+        WHERE id = $1 AND agent_id = $2 AND environment = $3 AND revoked_at IS NULL
+        FOR SHARE";
+    let sql = match tx {
+        Tx::Sqlite(_) => SQLITE,
+        Tx::Postgres(_) => POSTGRES,
+    };
+    let row = optional_in!(
+        tx,
+        (String,),
+        sql,
+        key.to_string(),
+        scope.agent.to_string(),
+        scope.environment.as_str()
+    )?;
     row.map(|_| ()).ok_or(StoreError::KeyRevoked)
 }
