@@ -1,0 +1,23 @@
+//! The storage suite: on SQLite, or on the PostgreSQL that
+//! `MAITRED_TEST_DATABASE_URL` names (`scripts/with-postgres` starts one).
+//!
+//! Every public function of the store has its tests here, since a mistake in a
+//! statement is found by running it and by nothing else.
+
+#[cfg(test)]
+mod suite {
+    mod support;
+
+    mod actions;
+    mod agents;
+    mod conversations;
+    mod entries;
+    mod events;
+    mod installation;
+    mod isolation;
+    mod keys;
+    mod knowledge;
+    mod merge;
+    mod secrecy;
+    mod sessions;
+}
