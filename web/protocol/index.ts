@@ -93,7 +93,7 @@ export type Entry = MessageEntry | CallEntry | StatusEntry;
 export type Page<Item> = { readonly items: readonly Item[]; readonly next: string | null };
 
 /** The answer to a message: the stored entry, and whether it was there before. */
-export type Posted = { readonly entry: Entry; readonly duplicate: boolean };
+export type Posted = { readonly entry: Entry | null; readonly duplicate: boolean };
 
 /** Why the server said no. `code` is stable, the rest is for people. */
 export type Problem = { readonly code: string; readonly message: string; readonly hint?: string };

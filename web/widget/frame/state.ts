@@ -140,8 +140,7 @@ export function reduce(state: State, change: Change): State {
       return {
         ...state,
         link: change.link,
-        // Words may be missed while the stream is away.
-        reply: state.reply && change.link === "lost" ? { ...state.reply, broken: true } : state.reply,
+        reply: change.link === "lost" ? broken(state) : state.reply,
       };
     case "online":
       return { ...state, online: change.online };
@@ -163,7 +162,7 @@ export function reduce(state: State, change: Change): State {
       return { ...state, conversation: change.conversation, loaded: true };
     case "entries":
       if (change.conversation !== state.conversation?.id) return state;
-      return { ...withEntries(change.fresh ? { ...state, entries: [], reply: null } : state, change.entries), loaded: true };
+      return { ...withEntries(change.fresh ? { ...state, entries: [], reply: broken(state) } : state, change.entries), loaded: true };
     case "entry":
       return arrived(state, change.entry, change.seen);
     case "delta":
@@ -176,6 +175,9 @@ export function reduce(state: State, change: Change): State {
       return change satisfies never;
   }
 }
+
+/** Words may have been missed: what is there of the reply is not continued. */
+const broken = ({ reply }: State): Reply | null => reply && { ...reply, broken: true };
 
 function signedIn(state: State, opened: Opened): State {
   const phase: Phase = { name: "live", assurance: opened.assurance, contact: opened.contact ?? null };

@@ -126,8 +126,8 @@ export class Thread {
         SEND_TRIES,
         visit.signal,
       );
-      store.dispatch({ type: "entry", entry, seen: true });
-      page.emit("message_sent", { conversation: conversation.id, id: entry.id });
+      if (entry) store.dispatch({ type: "entry", entry, seen: true });
+      page.emit("message_sent", { conversation: conversation.id, id: entry?.id ?? id });
     } catch (error) {
       if (error instanceof Over) throw error;
       const problem = error instanceof Refused ? error.message : words.notSent;

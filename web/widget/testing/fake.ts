@@ -304,9 +304,9 @@ export class FakeServer {
   async #lookUp(thread: Thread, wait: () => Promise<unknown>): Promise<void> {
     const call = `call_${++this.#count}`;
     const about = { kind: "call", call, action: "order_status" };
-    this.#append(thread, { ...about, phase: "started", label: "Looking up your orders…", details: [] });
+    this.#append(thread, { ...about, phase: "started", label: "Looking up your orders…", details: [["Order number", "A-10001"]] });
     await wait();
-    const details = [["Order number", "A-10001"], ["Status", "On its way, arrives Thursday"]];
+    const details = [["Status", "On its way, arrives Thursday"]];
     this.#append(thread, { ...about, phase: "finished", label: "Looked up your orders", outcome: "succeeded", details });
   }
 

@@ -5,16 +5,23 @@ import { words } from "../words.ts";
 import { Icon } from "./icons.tsx";
 import { Cite, Markdown } from "./markdown.tsx";
 
-/** One call is one line: its later entry takes the place of the earlier one. */
+/** One call is one line, where it began: its later entry takes the place of the earlier one. */
 export function folded(entries: readonly Entry[]): Entry[] {
-  const last = new Map(entries.filter((e) => e.kind === "call").map((e) => [e.call, e]));
-  const seen = new Set<string>();
-  return entries.flatMap((entry): Entry[] => {
-    if (entry.kind !== "call") return [entry];
-    if (seen.has(entry.call)) return [];
-    seen.add(entry.call);
-    return [last.get(entry.call) ?? entry];
-  });
+  const lines: Entry[] = [];
+  const calls = new Map<string, number>();
+  for (const entry of entries) {
+    const at = entry.kind === "call" ? calls.get(entry.call) : undefined;
+    const begun = at === undefined ? undefined : lines[at];
+    if (entry.kind !== "call" || at === undefined || begun?.kind !== "call") {
+      if (entry.kind === "call") calls.set(entry.call, lines.length);
+      lines.push(entry);
+    } else {
+      // What was asked is said once, by whichever entry has it.
+      const details = [...(begun.details ?? []), ...(entry.details ?? [])];
+      lines[at] = { ...entry, details };
+    }
+  }
+  return lines;
 }
 
 const clocks = new Map<string, Intl.DateTimeFormat>();
