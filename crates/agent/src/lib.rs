@@ -1,4 +1,93 @@
-//! The models and agents that answer. Under construction: only pure parts are here.
+//! The agent: what answers a visitor, and what is done for them.
+//!
+//! [`Agent::run_turn`] takes a conversation from the visitor's message to the
+//! agent's silence. What happens next is decided by `core::turn::next_step` from
+//! the stored transcript; [`drive`](self) does it, appends what happened, and
+//! announces what may be seen.
+//!
+//! Not here: who may talk to whom (`server`), and what a token proves (`token`).
 
+pub mod action;
+mod brain;
+mod drive;
 pub mod engine;
 pub mod knowledge;
+pub mod model;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use maitred_core::{event::Event, id::AgentId, scope::Owner};
+use maitred_store::{Store, StoreError};
+
+use crate::{
+    action::Runner,
+    brain::Brain,
+    engine::{Engine, embed::Embedder},
+};
+
+/// Why a turn stopped. Its reader is the operator; the visitor gets a fixed sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine failed in a way that is a bug.
+    #[error("the engine failed: {0}")]
+    Engine(String),
+}
+
+/// Tells the outside what a turn brings about.
+pub trait Announce: Send + Sync {
+    /// To everybody who follows this owner.
+    fn announce(&self, owner: Owner, event: Event);
+}
+
+/// Runs turns. Cheap to clone.
+#[derive(Clone)]
+pub struct Agent(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    engine: Engine,
+    runner: Runner,
+    embedder: Arc<Embedder>,
+    brains: Mutex<HashMap<AgentId, (i64, Arc<Brain>)>>,
+}
+
+impl Agent {
+    /// Puts together what turns need.
+    pub fn new(store: Store, engine: Engine, runner: Runner) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            engine,
+            runner,
+            embedder: Arc::new(Embedder::new()),
+            brains: Mutex::default(),
+        }))
+    }
+
+    /// Reads and embeds what an agent knows, so that the first visitor does not wait for it.
+    pub async fn prepare(&self, agent: AgentId) -> Result<(), TurnError> {
+        self.brain(agent).await.map(|_| ())
+    }
+
+    /// What the agent knows, as of the last change in the store.
+    async fn brain(&self, agent: AgentId) -> Result<Arc<Brain>, TurnError> {
+        let changes = self.0.store.changes().await?;
+        if let Some((built_at, brain)) = self.brains().get(&agent)
+            && *built_at == changes
+        {
+            return Ok(brain.clone());
+        }
+        let brain = Arc::new(Brain::build(&self.0.store, self.0.embedder.clone(), agent).await?);
+        self.brains().insert(agent, (changes, brain.clone()));
+        Ok(brain)
+    }
+
+    fn brains(&self) -> std::sync::MutexGuard<'_, HashMap<AgentId, (i64, Arc<Brain>)>> {
+        self.0.brains.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -27,16 +27,29 @@ pub struct Call {
 pub enum Outcome {
     /// It ran, and this came back.
     Succeeded(Value),
-    /// It ran or could not be sent, and gave nothing. The words are for the model.
-    Failed {
-        /// What the model is told.
-        told: String,
-    },
+    /// It ran or could not be sent, and gave nothing.
+    Failed(Failure),
     /// It was not run, because it may not be.
     Refused(Refused),
     /// It was started, and the process ended before an answer was stored
     /// (rule G5). It may or may not have happened.
     Unknown,
+}
+
+/// Why a call gave nothing, as far as the visitor and the model may know. What
+/// exactly happened is for the operator, in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// There is no such thing, or it is not this visitor's.
+    NotFound,
+    /// The arguments do not fit what the Action takes.
+    InvalidArguments,
+    /// The other side refused the request.
+    Rejected,
+    /// The other side could not be reached, or failed.
+    Unavailable,
+    /// The Action is not set up so that it could be sent.
+    NotSetUp,
 }
 
 /// Why a call may not run, whatever anyone agreed to.

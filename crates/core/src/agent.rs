@@ -24,6 +24,8 @@ pub struct Settings {
     pub sign_in_url: Option<String>,
     /// Questions that are offered as chips when a chat opens.
     pub suggestions: Vec<String>,
+    /// The colour of the site, as `#rrggbb`.
+    pub accent: Option<String>,
     /// What tokens must be like.
     pub tokens: TokenPolicy,
 }

@@ -2,8 +2,7 @@
 
 use crate::{
     conversation::Entry,
-    id::{ConversationId, EntryId, SessionId},
-    session::Ended,
+    id::{ConversationId, EntryId},
 };
 
 /// Something a subscriber is told.
@@ -32,8 +31,9 @@ pub enum Event {
         /// Begun or stopped.
         typing: bool,
     },
-    /// A session is no more: its stream ends with this.
-    SessionEnded(SessionId, Ended),
+    /// Sessions of this owner have ended: whoever follows it looks whether
+    /// theirs was one of them.
+    SessionsEnded,
 }
 
 /// A stored entry with its place among the events of its owner.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use maitred_token::Verified;
+use maitred_token::{Verified, fit_for_greeting};
 use serde_json::Value;
 
 use crate::assurance::Assurance;
@@ -58,7 +58,7 @@ impl Identity {
         self.given_name
             .as_deref()
             .or(self.name.as_deref())
-            .filter(|name| is_fit_for_greeting(name))
+            .filter(|name| fit_for_greeting(name))
     }
 
     /// The name to show beside a shield, if it is fit to be shown.
@@ -66,7 +66,7 @@ impl Identity {
         self.name
             .as_deref()
             .or(self.given_name.as_deref())
-            .filter(|name| is_fit_for_greeting(name))
+            .filter(|name| fit_for_greeting(name))
     }
 
     /// What `{{user.…}}` stands for in an Action, by its path without the braces.
@@ -128,16 +128,6 @@ impl From<&Verified> for Identity {
                 .collect(),
         }
     }
-}
-
-/// At most 64 characters, none of them a control, a bidi override or of zero width (rule T11).
-fn is_fit_for_greeting(name: &str) -> bool {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e01ef}')
-    };
-    !name.trim().is_empty() && name.chars().count() <= 64 && !name.chars().any(hidden)
 }
 
 /// The first line of a chat: by name where there is a name fit for it.

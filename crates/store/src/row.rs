@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use maitred_core::{
-    action::{Arguments, Call, Detail, Outcome, Refused},
+    action::{Arguments, Call, Detail, Failure, Outcome, Refused},
     agent::{Origin, Settings, TokenPolicy},
     conversation::{Author, Body, Citation, LastMessage, Message, Status},
     id::{CallId, SessionId},
@@ -59,6 +59,7 @@ pub(crate) struct SettingsJson {
     origins: Vec<String>,
     sign_in_url: Option<String>,
     suggestions: Vec<String>,
+    accent: Option<String>,
     leeway: u32,
     max_lifetime: u32,
     email_required: bool,
@@ -74,6 +75,7 @@ impl From<&Settings> for SettingsJson {
                 .collect(),
             sign_in_url: settings.sign_in_url.clone(),
             suggestions: settings.suggestions.clone(),
+            accent: settings.accent.clone(),
             leeway: settings.tokens.leeway,
             max_lifetime: settings.tokens.max_lifetime,
             email_required: settings.tokens.email_required,
@@ -98,6 +100,7 @@ impl TryFrom<SettingsJson> for Settings {
             origins: origins.map_err(|_| corrupt)?,
             sign_in_url: json.sign_in_url,
             suggestions: json.suggestions,
+            accent: json.accent,
             tokens: TokenPolicy {
                 leeway: json.leeway,
                 max_lifetime: json.max_lifetime,
@@ -234,9 +237,19 @@ pub(crate) enum RefusedJson {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+pub(crate) enum FailureJson {
+    NotFound,
+    InvalidArguments,
+    Rejected,
+    Unavailable,
+    NotSetUp,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum OutcomeJson {
     Succeeded(Value),
-    Failed(String),
+    Failed(FailureJson),
     Refused(RefusedJson),
     Unknown,
 }
@@ -307,6 +320,16 @@ same!(
     }
 );
 same!(
+    Failure,
+    FailureJson {
+        NotFound,
+        InvalidArguments,
+        Rejected,
+        Unavailable,
+        NotSetUp
+    }
+);
+same!(
     Refused,
     RefusedJson {
         AssuranceTooLow,
@@ -366,7 +389,7 @@ impl From<&Body> for BodyJson {
             } => {
                 let outcome = match outcome {
                     Outcome::Succeeded(value) => OutcomeJson::Succeeded(value),
-                    Outcome::Failed { told } => OutcomeJson::Failed(told),
+                    Outcome::Failed(why) => OutcomeJson::Failed(why.into()),
                     Outcome::Refused(reason) => OutcomeJson::Refused(reason.into()),
                     Outcome::Unknown => OutcomeJson::Unknown,
                 };
@@ -434,7 +457,7 @@ impl From<BodyJson> for Body {
             } => {
                 let outcome = match outcome {
                     OutcomeJson::Succeeded(value) => Outcome::Succeeded(value),
-                    OutcomeJson::Failed(told) => Outcome::Failed { told },
+                    OutcomeJson::Failed(why) => Outcome::Failed(why.into()),
                     OutcomeJson::Refused(reason) => Outcome::Refused(reason.into()),
                     OutcomeJson::Unknown => Outcome::Unknown,
                 };

@@ -1,0 +1,300 @@
+//! What an operator writes: the file of `maitred action import`.
+//!
+//! Everything that can be checked is checked when it is imported, so that a
+//! mistake is met by the person who made it and not by a visitor.
+
+use std::collections::BTreeMap;
+
+use maitred_core::{assurance::Assurance, scope::Environment, turn::ActionRule};
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use super::{arguments, http::placeholders};
+
+/// Something the operator lets the agent do.
+#[derive(Clone, Debug)]
+pub struct Action {
+    /// Its name: `[a-z][a-z0-9_]*`, at most 64 characters.
+    pub name: String,
+    /// What it does, for the model.
+    pub description: String,
+    /// How far the visitor must be proven.
+    pub requires: Assurance,
+    /// Whether it may be sent twice.
+    pub idempotent: bool,
+    /// How visitors ask for it.
+    pub examples: Vec<String>,
+    /// What the visitor reads while it runs.
+    pub running: String,
+    /// What the visitor reads when it has run.
+    pub done: String,
+    /// JSON Schema of what the model may set.
+    pub parameters: Value,
+    /// The request it makes.
+    pub http: HttpRequest,
+    /// Words a result: a minijinja template over `result` and `arguments`.
+    pub template: Option<String>,
+    /// What the visitor reads when there is no such thing.
+    pub not_found: Option<String>,
+}
+
+/// The request of an Action.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpRequest {
+    /// `GET`; others join with confirmations.
+    pub method: Method,
+    /// Where it goes, by environment, with `{{…}}` in the path.
+    pub url: BTreeMap<Environment, String>,
+    /// Query parameters; one whose argument was not given is left out.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+}
+
+/// The methods that an Action may use: those that change nothing. Anything that
+/// does waits for the visitor's confirmation first, which is not there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Method {
+    /// A read.
+    #[serde(rename = "GET")]
+    Get,
+}
+
+impl Method {
+    /// As it stands in the request line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+        }
+    }
+}
+
+/// Why a definition cannot be used. Its reader is the operator who wrote it.
+#[derive(Debug, thiserror::Error)]
+pub enum DefinitionError {
+    /// No JSON, or not of this shape.
+    #[error("the definition cannot be read: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// A field holds something it must not.
+    #[error("`{field}` {problem}")]
+    Field {
+        /// Which.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    description: String,
+    assurance: String,
+    #[serde(default)]
+    idempotent: bool,
+    #[serde(default)]
+    examples: Vec<String>,
+    labels: Labels,
+    parameters: Value,
+    http: HttpRequest,
+    template: Option<String>,
+    not_found: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Labels {
+    running: String,
+    done: String,
+}
+
+impl Action {
+    /// Reads a definition and checks all of it.
+    pub fn parse(text: &str) -> Result<Self, DefinitionError> {
+        let file: File = serde_json::from_str(text)?;
+        let requires = file
+            .assurance
+            .parse()
+            .map_err(|error| wrong("assurance", format!("is {error}")))?;
+        let action = Self {
+            name: file.name,
+            description: file.description,
+            requires,
+            idempotent: file.idempotent,
+            examples: file.examples,
+            running: file.labels.running,
+            done: file.labels.done,
+            parameters: file.parameters,
+            http: file.http,
+            template: file.template,
+            not_found: file.not_found,
+        };
+        action.check()?;
+        Ok(action)
+    }
+
+    /// What a turn must know of it.
+    pub fn rule(&self) -> ActionRule {
+        ActionRule {
+            requires: self.requires,
+            safe_to_repeat: self.idempotent,
+        }
+    }
+
+    /// Whether it can be run there.
+    pub fn is_offered_in(&self, environment: Environment) -> bool {
+        self.http.url.contains_key(&environment)
+    }
+
+    fn check(&self) -> Result<(), DefinitionError> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        let starts = self
+            .name
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_lowercase());
+        if !starts || self.name.len() > 64 || !self.name.bytes().all(plain) {
+            return Err(wrong(
+                "name",
+                "must be like `order_status`: a-z, 0-9 and _".to_owned(),
+            ));
+        }
+        arguments::check_schema(&self.parameters)
+            .map_err(|problem| wrong("parameters", problem))?;
+        for url in self.http.url.values() {
+            self.check_url(url)?;
+        }
+        for template in self.http.query.values() {
+            self.check_placeholders("http.query", template)?;
+        }
+        if let Some(template) = &self.template {
+            crate::engine::wording::check(template)
+                .map_err(|error| wrong("template", format!("cannot be used: {error}")))?;
+        }
+        Ok(())
+    }
+
+    fn check_url(&self, text: &str) -> Result<(), DefinitionError> {
+        const FIELD: &str = "http.url";
+        let (origin, path) = split_url(text)
+            .ok_or_else(|| wrong(FIELD, format!("`{text}` is no http or https URL")))?;
+        let url = Url::parse(origin).map_err(|error| wrong(FIELD, format!("`{text}`: {error}")))?;
+        if !url.username().is_empty() || url.password().is_some() || url.host_str().is_none() {
+            return Err(wrong(
+                FIELD,
+                format!("`{text}` must name a host and no user"),
+            ));
+        }
+        if path.contains(['?', '#', '\\']) {
+            return Err(wrong(
+                FIELD,
+                format!("`{text}` ends at its path; use `http.query`"),
+            ));
+        }
+        self.check_placeholders(FIELD, path)
+    }
+
+    /// Every placeholder names a value of the identity or a parameter.
+    fn check_placeholders(
+        &self,
+        field: &'static str,
+        template: &str,
+    ) -> Result<(), DefinitionError> {
+        for name in placeholders(template).map_err(|problem| wrong(field, problem))? {
+            let known =
+                name.starts_with("user.") || self.parameters["properties"].get(name).is_some();
+            if !known {
+                return Err(wrong(
+                    field,
+                    format!("names `{{{{{name}}}}}`, which is no parameter"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Scheme, host and port of a URL template, and its path. No placeholder can
+/// stand in the first.
+pub(super) fn split_url(text: &str) -> Option<(&str, &str)> {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))?;
+    let start = text.len() - rest.len();
+    let end = rest.find('/').map_or(text.len(), |at| start + at);
+    let origin = &text[..end];
+    (!origin.contains(['{', '}', '?', '#', '\\'])).then(|| (origin, &text[end..]))
+}
+
+fn wrong(field: &'static str, problem: String) -> DefinitionError {
+    DefinitionError::Field { field, problem }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A definition that is right, to be made wrong in one place.
+    pub(crate) fn order_status() -> Value {
+        json!({
+            "name": "order_status",
+            "description": "Looks up the status of the customer's own orders",
+            "assurance": "verified",
+            "examples": ["where is my order"],
+            "labels": { "running": "Looking up your orders…", "done": "Looked up your orders" },
+            "parameters": {
+                "type": "object",
+                "properties": { "order_number": { "type": "string", "pattern": "^A-[0-9]{5}$" } }
+            },
+            "http": {
+                "method": "GET",
+                "url": { "production": "https://shop.example/customers/{{user.id}}/orders" },
+                "query": { "number": "{{order_number}}" }
+            }
+        })
+    }
+
+    fn refused(change: impl FnOnce(&mut Value)) -> String {
+        let mut definition = order_status();
+        change(&mut definition);
+        Action::parse(&definition.to_string())
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn a_definition_is_read() {
+        let action = Action::parse(&order_status().to_string()).unwrap();
+
+        assert_eq!(action.requires, Assurance::Verified);
+        assert!(action.is_offered_in(Environment::Production));
+        assert!(
+            !action.is_offered_in(Environment::Staging),
+            "I3: it has no staging URL"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_and_named() {
+        let url = |url: &str| {
+            let url = url.to_owned();
+            refused(move |it| it["http"]["url"]["production"] = json!(url))
+        };
+
+        assert!(refused(|it| it["name"] = json!("Order Status")).contains("`name`"));
+        assert!(refused(|it| it["assurance"] = json!("root")).contains("`assurance`"));
+        assert!(refused(|it| it["unknown"] = json!(1)).contains("unknown field"));
+        assert!(refused(|it| it["http"]["method"] = json!("DELETE")).contains("DELETE"));
+        assert!(refused(|it| it["template"] = json!("{% if %}")).contains("`template`"));
+        assert!(url("https://{{user.id}}.example/").contains("http.url"));
+        assert!(url("https://user@shop.example/").contains("no user"));
+        assert!(url("ftp://shop.example/").contains("no http"));
+        assert!(url("https://shop.example/?a=b").contains("http.query"));
+        assert!(url("https://shop.example/{{card}}").contains("`{{card}}`"));
+        assert!(url("https://shop.example/{{user.id").contains("http.url"));
+    }
+}

@@ -1,0 +1,310 @@
+//! The one door out: every request of the program that goes somewhere else.
+//!
+//! What always holds (rules I7, G8): a private, loopback, link-local or other
+//! special address is called only if the operator listed its host and port; the
+//! address that was checked is the one that is connected to; no redirect is
+//! followed and no proxy of the environment is used; time and size are bounded.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::StreamExt;
+use reqwest::{
+    dns::{Addrs, Name, Resolve, Resolving},
+    header::{ACCEPT, HeaderMap, HeaderName, HeaderValue},
+    redirect::Policy,
+};
+use url::{Host, Url};
+
+use super::{ActionError, http::Request};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_ANSWER: usize = 256 * 1024;
+
+/// An address that may not be called. Its reader is the operator, in the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAllowed {
+    /// A special address that nobody listed.
+    #[error("`{0}` is a private or special address; list it under `outbound.allow` if it is yours")]
+    Private(String),
+    /// Plain http to a host that nobody listed.
+    #[error("`{0}` is plain http; use https, or list it under `outbound.allow`")]
+    PlainHttp(String),
+    /// No host, or another scheme.
+    #[error("the address names no host that can be called")]
+    NoHost,
+}
+
+/// Sends requests, if they may leave.
+#[derive(Clone)]
+pub struct Outbound {
+    client: reqwest::Client,
+    allowed: Arc<[String]>,
+}
+
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound")
+            .field("allowed", &self.allowed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Outbound {
+    /// `allowed` lists hosts with their ports (`localhost:7071`) that may be
+    /// called although they are private or speak plain http.
+    pub fn new(allowed: Vec<String>) -> Result<Self, reqwest::Error> {
+        let allowed: Arc<[String]> = allowed.into();
+        let client = reqwest::Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(CALL_TIMEOUT)
+            .dns_resolver(Arc::new(PublicOnly {
+                allowed: allowed.clone(),
+            }))
+            .build()?;
+        Ok(Self { client, allowed })
+    }
+
+    /// Sends one call, with its proof, and reads the JSON it answers with.
+    pub(super) async fn send(
+        &self,
+        request: Request,
+        assertion: &str,
+        idempotency_key: &str,
+    ) -> Result<serde_json::Value, ActionError> {
+        self.check(&request.url)?;
+        let method = request
+            .method
+            .as_str()
+            .parse()
+            .map_err(|_| ActionError::NoAddress)?;
+        let response = self
+            .client
+            .request(method, request.url)
+            .headers(headers(assertion, idempotency_key)?)
+            .body(request.body)
+            .send()
+            .await
+            .map_err(cause)?;
+        if !response.status().is_success() {
+            return Err(ActionError::Status(response.status().as_u16()));
+        }
+        let body = bounded(response).await?;
+        serde_json::from_slice(&body).map_err(|_| ActionError::Unreadable("no JSON"))
+    }
+
+    /// A client for addresses that passed [`check_url`](Self::check_url).
+    pub fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// Whether this address may be called at all. Names are checked again when
+    /// they are resolved; addresses are never resolved, so here is all there is.
+    pub fn check_url(&self, url: &Url) -> Result<(), NotAllowed> {
+        let host = url.host().ok_or(NotAllowed::NoHost)?;
+        let port = url.port_or_known_default().ok_or(NotAllowed::NoHost)?;
+        let listed = self
+            .allowed
+            .iter()
+            .any(|it| *it == format!("{host}:{port}"));
+        if listed {
+            return Ok(());
+        }
+        if url.scheme() != "https" {
+            return Err(NotAllowed::PlainHttp(host.to_string()));
+        }
+        let public = match host {
+            Host::Domain(_) => true,
+            Host::Ipv4(address) => is_public_v4(address),
+            Host::Ipv6(address) => is_public_v6(address),
+        };
+        if public {
+            Ok(())
+        } else {
+            Err(NotAllowed::Private(host.to_string()))
+        }
+    }
+
+    fn check(&self, url: &Url) -> Result<(), ActionError> {
+        Ok(self.check_url(url)?)
+    }
+}
+
+fn headers(assertion: &str, idempotency_key: &str) -> Result<HeaderMap, ActionError> {
+    let value = |text: &str| {
+        HeaderValue::from_str(text).map_err(|_| ActionError::Unfit("header".to_owned()))
+    };
+    Ok(HeaderMap::from_iter([
+        (ACCEPT, HeaderValue::from_static("application/json")),
+        (
+            HeaderName::from_static("maitred-assertion"),
+            value(assertion)?,
+        ),
+        (
+            HeaderName::from_static("idempotency-key"),
+            value(idempotency_key)?,
+        ),
+    ]))
+}
+
+async fn bounded(response: reqwest::Response) -> Result<Vec<u8>, ActionError> {
+    let mut body = Vec::new();
+    let mut pieces = response.bytes_stream();
+    while let Some(piece) = pieces.next().await {
+        body.extend_from_slice(&piece.map_err(cause)?);
+        if body.len() > MAX_ANSWER {
+            return Err(ActionError::Unreadable("larger than 256 KiB"));
+        }
+    }
+    Ok(body)
+}
+
+/// What went wrong, without the address: it may hold somebody's id.
+fn cause(error: reqwest::Error) -> ActionError {
+    if error.is_timeout() {
+        return ActionError::TimedOut(CALL_TIMEOUT);
+    }
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    ActionError::Unreachable(text)
+}
+
+/// Resolves names, and drops special addresses of names that nobody listed. The
+/// connection is made to what is left, so the check cannot be outrun by a second
+/// answer of the name server.
+struct PublicOnly {
+    allowed: Arc<[String]>,
+}
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        let host = name.as_str().to_owned();
+        let listed = self.allowed.iter().any(|it| {
+            it.rsplit_once(':')
+                .is_some_and(|(listed, _)| listed == host)
+        });
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
+            let usable: Vec<SocketAddr> = found
+                .filter(|address| listed || is_public(address.ip()))
+                .collect();
+            if usable.is_empty() {
+                return Err(NotAllowed::Private(host).into());
+            }
+            Ok(Box::new(usable.into_iter()) as Addrs)
+        })
+    }
+}
+
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+/// Not one of the special blocks of RFC 6890.
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    !(a == 0
+        || address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 192 && b == 0 && (c == 0 || c == 2))
+        || (a == 192 && b == 88 && c == 99)
+        || (a == 198 && (b == 18 || b == 19))
+        || (a == 198 && b == 51 && c == 100)
+        || (a == 203 && b == 0 && c == 113)
+        || a >= 224)
+}
+
+/// Global unicast that does not carry an IPv4 address inside.
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [a, b, ..] = address.segments();
+    let global = a & 0xe000 == 0x2000;
+    let teredo_or_special = a == 0x2001 && b < 0x0200;
+    let documentation = (a == 0x2001 && b == 0x0db8) || (a == 0x3fff && b < 0x1000);
+    let six_to_four = a == 0x2002;
+    global && !teredo_or_special && !documentation && !six_to_four
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(url: &str) -> Result<(), NotAllowed> {
+        let outbound = Outbound::new(vec!["localhost:7071".to_owned()]).unwrap();
+        outbound.check_url(&Url::parse(url).unwrap())
+    }
+
+    #[test]
+    fn i7_a_public_host_over_https_may_be_called() {
+        assert_eq!(checked("https://shop.example/orders"), Ok(()));
+        assert_eq!(checked("https://[2606:4700::1111]/"), Ok(()));
+        assert_eq!(checked("https://1.1.1.1/"), Ok(()));
+    }
+
+    #[test]
+    fn i7_plain_http_is_refused_unless_it_is_listed() {
+        assert!(matches!(
+            checked("http://shop.example/"),
+            Err(NotAllowed::PlainHttp(_))
+        ));
+        assert!(matches!(
+            checked("http://localhost:7072/"),
+            Err(NotAllowed::PlainHttp(_))
+        ));
+        assert_eq!(checked("http://localhost:7071/"), Ok(()));
+    }
+
+    #[test]
+    fn g8_a_special_address_is_refused_in_every_spelling() {
+        for url in [
+            "https://127.0.0.1/",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://0177.0.0.1/",
+            "https://10.0.0.1/",
+            "https://192.168.1.1/",
+            "https://172.16.0.1/",
+            "https://169.254.169.254/latest/meta-data",
+            "https://100.64.0.1/",
+            "https://0.0.0.0/",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://[64:ff9b::7f00:1]/",
+            "https://[2002:7f00:1::]/",
+            "https://[fe80::1]/",
+            "https://[fd00::1]/",
+            "https://[::]/",
+        ] {
+            assert!(matches!(checked(url), Err(NotAllowed::Private(_))), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn g8_a_name_that_leads_to_a_special_address_is_refused_when_it_is_resolved() {
+        let nobody = PublicOnly {
+            allowed: Arc::new([]),
+        };
+        let listed = PublicOnly {
+            allowed: ["localhost:7071".to_owned()].into(),
+        };
+
+        assert!(nobody.resolve("localhost".parse().unwrap()).await.is_err());
+        assert!(listed.resolve("localhost".parse().unwrap()).await.is_ok());
+    }
+}

@@ -1,0 +1,223 @@
+//! The built-in engine: no network, no key, the same answer every time.
+//!
+//! ```text
+//! a call has ended ─────────────────────────────► word its result
+//! what was said ──► what is wanted? ── an Action ─► may it? ─► call, or "sign in"
+//!                                   ├─ small talk ─► a fixed sentence
+//!                                   └─ anything else ─► knowledge, in three bands
+//! ```
+//!
+//! It does not reason across articles, does no arithmetic, and runs one Action in
+//! a turn. What it does not know, it says.
+
+use maitred_core::{
+    action::{Arguments, Call, Failure, Outcome, Refused},
+    assurance::Assurance,
+    conversation::{Body, Citation, Transcript},
+    scope::Environment,
+};
+use serde_json::Value;
+
+use super::{
+    embed::Embedding,
+    intent::{Intent, Label},
+    search::{Band, Thresholds, extract},
+    slots, wording,
+};
+use crate::{action::Action, brain::Brain, model::ModelDelta};
+
+/// From which probability on an Action that only reads is run.
+const RUN: f32 = 0.6;
+
+/// What the engine is asked, and of whom it may know what.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) transcript: Transcript,
+    pub(crate) environment: Environment,
+    pub(crate) assurance: Assurance,
+    /// The name to address the visitor by, if one is known and fit for it.
+    pub(crate) name: Option<String>,
+    /// Where a visitor signs in, if the site said so.
+    pub(crate) sign_in_url: Option<String>,
+}
+
+/// What is said next.
+pub(crate) fn reply(brain: &Brain, question: &Question) -> Vec<ModelDelta> {
+    if let Some((call, outcome)) = last_result(&question.transcript) {
+        return said(word_result(brain, question, call, outcome), Vec::new());
+    }
+    let text = unanswered(&question.transcript);
+    let embedding = brain.embedder.embed(&text);
+    let ranked = brain.classifier.classify(&text, &embedding);
+    match ranked.best {
+        Label::Action(name) if ranked.p >= RUN => {
+            if let Some(action) = brain.actions.get(&name) {
+                return act(action, question, &text);
+            }
+        }
+        Label::Intent(intent) if ranked.p >= RUN => {
+            if let Some(sentence) = small_talk(intent, question) {
+                return said(sentence, Vec::new());
+            }
+        }
+        Label::Action(_) | Label::Intent(_) | Label::None => (),
+    }
+    look_up(brain, &text, &embedding)
+}
+
+/// Everything the visitor said since the last answer.
+fn unanswered(transcript: &Transcript) -> String {
+    let texts: Vec<&str> = transcript
+        .unanswered()
+        .into_iter()
+        .map(|message| message.text.as_str())
+        .collect();
+    texts.join("\n")
+}
+
+/// The call that has ended last, if nothing was said since.
+fn last_result(transcript: &Transcript) -> Option<(&Call, &Outcome)> {
+    let finished = transcript.last_turn().iter().rev().find(|entry| {
+        // Whoever takes a turn up again leaves a line of its own.
+        !matches!(entry.body, Body::Status(_))
+    })?;
+    if let Body::CallFinished { call, outcome, .. } = &finished.body {
+        return Some((transcript.call(*call)?, outcome));
+    }
+    None
+}
+
+fn act(action: &Action, question: &Question, text: &str) -> Vec<ModelDelta> {
+    if !action.is_offered_in(question.environment) {
+        return said("I can't look that up here.".to_owned(), Vec::new());
+    }
+    if question.assurance < action.requires {
+        return said(ask_to_sign_in(question), Vec::new());
+    }
+    vec![
+        ModelDelta::Call {
+            action: action.name.clone(),
+            arguments: arguments(action, text),
+        },
+        ModelDelta::Done,
+    ]
+}
+
+/// What the text says of an Action's parameters.
+fn arguments(action: &Action, text: &str) -> Arguments {
+    let properties = action.parameters["properties"].as_object();
+    properties
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, property)| {
+            let found = slots::find(property, text)?;
+            let value = match property["type"].as_str() {
+                Some("integer") => Value::from(found.parse::<i64>().ok()?),
+                Some("number") => Value::from(found.parse::<f64>().ok()?),
+                Some("boolean") => Value::from(found == "true"),
+                Some(_) | None => Value::from(found),
+            };
+            Some((name.clone(), value))
+        })
+        .collect()
+}
+
+fn word_result(brain: &Brain, question: &Question, call: &Call, outcome: &Outcome) -> String {
+    let action = brain.actions.get(&call.action);
+    match outcome {
+        Outcome::Succeeded(result) => action
+            .and_then(|action| action.template.as_deref())
+            .and_then(|template| wording::word(template, result, &call.arguments))
+            .unwrap_or_else(|| "That is done.".to_owned()),
+        Outcome::Failed(Failure::NotFound) => action
+            .and_then(|action| action.not_found.clone())
+            .unwrap_or_else(|| "I found nothing of that kind on your account.".to_owned()),
+        Outcome::Failed(Failure::Unavailable) => {
+            "I can't reach the system for that right now. Please try again in a few minutes."
+                .to_owned()
+        }
+        Outcome::Failed(Failure::InvalidArguments | Failure::Rejected | Failure::NotSetUp) => {
+            "I can't look that up at the moment. The team has been told why.".to_owned()
+        }
+        Outcome::Refused(Refused::AssuranceTooLow) => ask_to_sign_in(question),
+        Outcome::Refused(Refused::NoSuchAction) => "I can't do that here.".to_owned(),
+        Outcome::Unknown => {
+            "I was interrupted while I looked that up, and I don't know how it ended. \
+             I did not try a second time; please ask again if you want me to."
+                .to_owned()
+        }
+    }
+}
+
+fn ask_to_sign_in(question: &Question) -> String {
+    let how = match &question.sign_in_url {
+        Some(url) => format!("Please [sign in]({url})"),
+        None => "Please sign in".to_owned(),
+    };
+    format!(
+        "I can look that up for you once I know who you are. {how}, and ask me again: I will see your account then."
+    )
+}
+
+/// A fixed sentence for what needs no knowledge. `None` for what does.
+fn small_talk(intent: Intent, question: &Question) -> Option<String> {
+    let name = question
+        .name
+        .as_ref()
+        .map_or(String::new(), |name| format!(" {name}"));
+    match intent {
+        Intent::Greeting => Some(format!("Hi{name}! What can I do for you?")),
+        Intent::Thanks => Some("You're welcome! Is there anything else?".to_owned()),
+        Intent::Goodbye => Some(format!("Goodbye{name}, and thanks for stopping by.")),
+        Intent::Yes => Some("Good. What can I do for you next?".to_owned()),
+        Intent::No => Some("All right. I'm here if you need anything.".to_owned()),
+        Intent::Abuse => {
+            Some("I'd like to help. Tell me what went wrong, in your own time.".to_owned())
+        }
+        // How to reach a person is knowledge of the site's.
+        Intent::Person => None,
+    }
+}
+
+/// Answers from knowledge: in full, with a pointer, or not at all.
+fn look_up(brain: &Brain, text: &str, embedding: &Embedding) -> Vec<ModelDelta> {
+    let hits = brain.index.search(text, embedding, 1);
+    let best = hits
+        .first()
+        .and_then(|hit| Some((hit, brain.passages.get(hit.position)?)));
+    let Some((hit, passage)) = best else {
+        return said(unknown(), Vec::new());
+    };
+    match Thresholds::default().band(hit) {
+        Band::Answer => {
+            let quote = extract(embedding, &passage.text, &brain.embedder);
+            said(quote, vec![passage.citation.clone()])
+        }
+        Band::Maybe => said(
+            format!(
+                "I'm not sure I have the answer, but this may help: {}.",
+                passage.citation.title
+            ),
+            vec![passage.citation.clone()],
+        ),
+        Band::Unknown => said(unknown(), Vec::new()),
+    }
+}
+
+fn unknown() -> String {
+    "I don't know the answer to that, and I'd rather say so than guess. Could you put it in other words?"
+        .to_owned()
+}
+
+/// A whole reply as the deltas it is streamed in: a few words at a time.
+fn said(text: String, citations: Vec<Citation>) -> Vec<ModelDelta> {
+    let mut deltas: Vec<ModelDelta> = text
+        .split_inclusive(' ')
+        .collect::<Vec<_>>()
+        .chunks(4)
+        .map(|words| ModelDelta::Text(words.concat()))
+        .collect();
+    deltas.extend(citations.into_iter().map(ModelDelta::Cite));
+    deltas.push(ModelDelta::Done);
+    deltas
+}

@@ -1,0 +1,137 @@
+//! Words a result through the template of its Action.
+//!
+//! Templates are the operator's, results are anybody's: values are escaped for
+//! Markdown, and a template that runs for ever is stopped by its fuel.
+
+use maitred_core::action::Arguments;
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, Output, State, context,
+    value::{Serde, ValueKind},
+};
+use serde_json::Value;
+
+/// Steps a template may take: a list of a few hundred things, and no more.
+const FUEL: u64 = 20_000;
+
+/// Whether a template can be compiled.
+pub(crate) fn check(template: &str) -> Result<(), Error> {
+    // A template may well fail without a result; only whether it can be read is asked.
+    let unreadable = |error: &Error| {
+        matches!(
+            error.kind(),
+            ErrorKind::SyntaxError | ErrorKind::UnknownFilter
+        )
+    };
+    match environment().render_str(template, context! {}) {
+        Err(error) if unreadable(&error) => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// The result in words. `None` if the template cannot word it.
+pub(crate) fn word(template: &str, result: &Value, arguments: &Arguments) -> Option<String> {
+    let values = context! {
+        result => minijinja::Value::from(Serde(result)),
+        arguments => minijinja::Value::from(Serde(arguments)),
+    };
+    environment()
+        .render_str(template, values)
+        .inspect_err(|error| tracing::warn!(%error, "a result template failed"))
+        .ok()
+        .map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    environment.set_auto_escape_callback(|_| AutoEscape::Custom("markdown".into()));
+    environment.set_formatter(write_escaped);
+    environment
+}
+
+fn write_escaped(
+    out: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &minijinja::Value,
+) -> Result<(), Error> {
+    let is_text = value.kind() == ValueKind::String && !value.is_safe();
+    if is_text && *state.auto_escape() != AutoEscape::None {
+        out.write_str(&escape(value.as_str().unwrap_or_default()))?;
+        return Ok(());
+    }
+    minijinja::escape_formatter(
+        out,
+        state,
+        &if value.is_safe() {
+            value.clone()
+        } else {
+            minijinja::Value::from_safe_string(value.to_string())
+        },
+    )
+}
+
+/// Escapes what Markdown would read as more than text; line breaks become spaces.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '!' | '|' | '~' | '&' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            '\n' | '\r' => escaped.push(' '),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn worded(template: &str, result: Value) -> Option<String> {
+        word(template, &result, &Arguments::new())
+    }
+
+    #[test]
+    fn a_result_is_worded() {
+        let text = worded(
+            "Order **{{ result.number }}** has {{ result.n }} items.",
+            json!({ "number": "A-10001", "n": 2 }),
+        );
+
+        assert_eq!(text.as_deref(), Some("Order **A-10001** has 2 items."));
+    }
+
+    #[test]
+    fn w13_what_a_server_sent_is_escaped_for_markdown() {
+        let text = worded(
+            "Note: {{ result.note }}",
+            json!({ "note": "[click](https://evil.example) **now**\n# x" }),
+        );
+
+        assert_eq!(
+            text.as_deref(),
+            Some("Note: \\[click\\](https://evil.example) \\*\\*now\\*\\* \\# x")
+        );
+    }
+
+    #[test]
+    fn a_template_that_never_ends_is_stopped() {
+        assert_eq!(
+            worded("{% for a in range(99999) %}{{ a }}{% endfor %}", json!({})),
+            None
+        );
+    }
+
+    #[test]
+    fn a_template_that_cannot_be_compiled_is_refused() {
+        assert!(check("{% if %}").is_err());
+        assert!(check("{{ result.a | nosuchfilter }}").is_err());
+        assert!(check("{{ result.orders[0].number }}").is_ok());
+    }
+}

@@ -1,0 +1,124 @@
+//! The shared handles, put together once: the same for `serve` and for tests.
+
+use std::{sync::Arc, time::Duration};
+
+use maitred_agent::{
+    Agent,
+    action::{Assertions, Outbound, Runner},
+    engine::Engine,
+    model::scripted::ScriptedModel,
+};
+use maitred_core::{event::Event, scope::Environment};
+use maitred_store::Store;
+use maitred_token::AssertionKey;
+use secrecy::ExposeSecret;
+
+use crate::{config::Config, hub::Hub, sites::Sites, tasks::Tasks, turns::Turns};
+
+/// How often a node looks whether something was written beside it.
+const LOOK_FOR_CHANGES: Duration = Duration::from_secs(1);
+
+/// What every request can reach. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Handles>);
+
+impl std::ops::Deref for App {
+    type Target = Handles;
+
+    fn deref(&self) -> &Handles {
+        &self.0
+    }
+}
+
+/// The handles behind an [`App`].
+pub(crate) struct Handles {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) sites: Sites,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) turns: Turns,
+    pub(crate) agent: Agent,
+    pub(crate) assertions: Assertions,
+    pub(crate) tasks: Tasks,
+}
+
+impl App {
+    /// Puts everything together, and takes up what the last process left.
+    pub(crate) async fn new(config: Config, store: Store) -> anyhow::Result<Self> {
+        let assertions = Assertions::new(
+            &config.public_url,
+            assertion_key(&store, Environment::Production).await?,
+            assertion_key(&store, Environment::Staging).await?,
+        );
+        let outbound = Outbound::new(config.outbound_allow.clone())?;
+        let runner = Runner {
+            assertions: assertions.clone(),
+            outbound,
+        };
+        let engine = match &config.script {
+            Some(path) => {
+                tracing::warn!("a script stands in for the language model");
+                Engine::Agent(Arc::new(ScriptedModel::from_file(path)?))
+            }
+            None => Engine::Builtin,
+        };
+        let hub = Arc::new(Hub::default());
+        let tasks = Tasks::default();
+        let agent = Agent::new(store.clone(), engine, runner);
+        let turns = Turns::new(agent.clone(), hub.clone(), tasks.clone());
+        let unfinished = store.conversations_with_a_turn().await?;
+        turns.resume(unfinished).await?;
+        let app = Self(Arc::new(Handles {
+            config,
+            store,
+            sites: Sites::default(),
+            hub,
+            turns,
+            agent,
+            assertions,
+            tasks,
+        }));
+        app.follow_changes().await?;
+        Ok(app)
+    }
+
+    /// Forgets what is kept warm when something was written beside this process,
+    /// and lets streams look whether their session still lives (rule K6).
+    async fn follow_changes(&self) -> anyhow::Result<()> {
+        let mut seen = self.store.changes().await?;
+        let app = self.clone();
+        let stopping = self.tasks.stopping();
+        self.tasks.spawn(async move {
+            let mut tick = tokio::time::interval(LOOK_FOR_CHANGES);
+            tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = tick.tick() => (),
+                    () = stopping.cancelled() => return,
+                }
+                match app.store.changes().await {
+                    Ok(number) if number != seen => {
+                        seen = number;
+                        app.sites.forget();
+                        app.hub.announce_to_all(&Event::SessionsEnded);
+                    }
+                    Ok(_) => (),
+                    Err(error) => tracing::warn!(%error, "cannot look for changes"),
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+/// The key that signs our assertions in one environment, made on first start.
+async fn assertion_key(store: &Store, environment: Environment) -> anyhow::Result<AssertionKey> {
+    if let Some(pkcs8) = store.assertion_keys(environment).await?.first() {
+        return Ok(AssertionKey::from_pkcs8(pkcs8.expose_secret())?);
+    }
+    let (key, pkcs8) = AssertionKey::generate();
+    store
+        .insert_assertion_key(environment, key.kid(), &pkcs8)
+        .await?;
+    Ok(key)
+}

@@ -1,0 +1,104 @@
+//! What a person can type.
+//!
+//! Exit codes: 0 good, 1 the thing asked is not so, 2 wrong usage, 3 could not
+//! find out.
+
+mod manage;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    config::{Config, Overrides},
+    demo::Demo,
+    serve,
+};
+
+/// A support agent for websites that recognises who is logged in
+#[derive(Debug, Parser)]
+#[command(name = "maitred", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the widget and the API
+    Serve(Serve),
+    /// Try it: maitred and a sample shop that uses it, on this machine only
+    Demo(Demo),
+    #[command(flatten)]
+    Manage(manage::Manage),
+}
+
+#[derive(Debug, clap::Args)]
+struct Serve {
+    #[command(flatten)]
+    overrides: Overrides,
+    /// The address to listen on
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// How browsers reach this server: scheme and host
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub(crate) async fn run(self) -> ExitCode {
+        let done = match self.command {
+            Command::Serve(serve) => {
+                log_to_stderr("info");
+                serve.run().await.map(|()| ExitCode::SUCCESS)
+            }
+            Command::Demo(demo) => {
+                log_to_stderr("warn");
+                demo.run().await.map(|()| ExitCode::SUCCESS)
+            }
+            Command::Manage(manage) => {
+                log_to_stderr("warn");
+                manage.run().await
+            }
+        };
+        done.unwrap_or_else(|error| report(&error))
+    }
+}
+
+impl Serve {
+    async fn run(self) -> anyhow::Result<()> {
+        let config = Config::load(
+            &self.overrides,
+            self.listen.as_deref(),
+            self.public_url.as_deref(),
+            std::env::vars(),
+        )?;
+        serve::serve(config).await
+    }
+}
+
+/// Says what went wrong, and that it could not be found out or done.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    _ = writeln!(io::stderr(), "error: {text}");
+    ExitCode::from(3)
+}
+
+fn log_to_stderr(default: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+}

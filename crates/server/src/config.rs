@@ -1,0 +1,285 @@
+//! What the operator set: defaults, a file, the environment, the command line.
+//!
+//! Nothing else in the program reads the environment.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail, ensure};
+use jiff::SignedDuration;
+use maitred_store::Location;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+const DEFAULTS: &str = include_str!("../config.default.toml");
+const PREFIX: &str = "MAITRED__";
+/// How long a verified session may outlive its token at the most (rule S2).
+const MAX_GRACE: i64 = 900;
+
+/// What is in force, fully parsed.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    /// Scheme, host and port; no trailing slash.
+    pub(crate) public_url: String,
+    pub(crate) data: PathBuf,
+    pub(crate) max_connections: usize,
+    pub(crate) database: Location,
+    pub(crate) session_grace: SignedDuration,
+    pub(crate) anonymous_for: SignedDuration,
+    pub(crate) outbound_allow: Vec<String>,
+    pub(crate) script: Option<PathBuf>,
+}
+
+/// What the command line says of it.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Overrides {
+    /// A file of settings (see `config.default.toml`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the database and the master key live
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// A database file, or a `postgres://` URL
+    #[arg(long, value_name = "FILE|URL")]
+    pub(crate) database: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    server: Server,
+    database: Database,
+    sessions: Sessions,
+    outbound: Outbound,
+    testing: Testing,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Server {
+    listen: String,
+    public_url: String,
+    data: PathBuf,
+    max_connections: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Database {
+    url: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sessions {
+    grace: i64,
+    anonymous_for: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Outbound {
+    allow: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Testing {
+    script: String,
+}
+
+impl Config {
+    /// Lays the file, the environment and the command line over the defaults.
+    pub(crate) fn load(
+        overrides: &Overrides,
+        listen: Option<&str>,
+        public_url: Option<&str>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> anyhow::Result<Self> {
+        let mut table: Table = DEFAULTS
+            .parse()
+            .expect("the defaults are a test's first line");
+        if let Some(path) = &overrides.config {
+            lay_over(&mut table, read(path)?);
+        }
+        for (name, value) in environment {
+            if let Some(path) = name.strip_prefix(PREFIX) {
+                set(&mut table, path, value).with_context(|| format!("`{name}`"))?;
+            }
+        }
+        let mut file: File = table.try_into().context("the settings cannot be used")?;
+        if let Some(listen) = listen {
+            file.server.listen = listen.to_owned();
+        }
+        if let Some(public_url) = public_url {
+            file.server.public_url = public_url.to_owned();
+        }
+        if let Some(data) = &overrides.data {
+            file.server.data.clone_from(data);
+        }
+        if let Some(database) = &overrides.database {
+            file.database.url.clone_from(database);
+        }
+        Self::from_file(file)
+    }
+
+    fn from_file(file: File) -> anyhow::Result<Self> {
+        let listen: SocketAddr = file.server.listen.parse().with_context(|| {
+            format!(
+                "`{}` is not an address; write it like `127.0.0.1:7070`",
+                file.server.listen
+            )
+        })?;
+        let grace = file.sessions.grace;
+        ensure!(
+            (0..=MAX_GRACE).contains(&grace),
+            "`sessions.grace` must be 0 to {MAX_GRACE} seconds"
+        );
+        ensure!(
+            file.sessions.anonymous_for >= 60,
+            "`sessions.anonymous_for` must be 60 seconds or more"
+        );
+        Ok(Self {
+            listen,
+            public_url: public_url(&file.server.public_url, listen)?,
+            database: location(&file.database.url, &file.server.data),
+            data: file.server.data,
+            max_connections: file.server.max_connections,
+            session_grace: SignedDuration::from_secs(grace),
+            anonymous_for: SignedDuration::from_secs(file.sessions.anonymous_for),
+            outbound_allow: file.outbound.allow,
+            script: Some(file.testing.script)
+                .filter(|it| !it.is_empty())
+                .map(PathBuf::from),
+        })
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Table> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the settings in `{}`", path.display()))?;
+    text.parse()
+        .with_context(|| format!("the settings in `{}` cannot be read", path.display()))
+}
+
+fn lay_over(base: &mut Table, over: Table) {
+    for (name, value) in over {
+        match (base.get_mut(&name), value) {
+            (Some(Value::Table(inner)), Value::Table(over)) => lay_over(inner, over),
+            (_, value) => _ = base.insert(name, value),
+        }
+    }
+}
+
+/// Sets `SECTION__KEY`. A text stays a text where the default is one; everything
+/// else is read as TOML.
+fn set(table: &mut Table, path: &str, text: String) -> anyhow::Result<()> {
+    let path = path.to_ascii_lowercase();
+    let Some((section, key)) = path.split_once("__") else {
+        bail!("must name a section and a setting, like `{PREFIX}SERVER__LISTEN`");
+    };
+    let section = table
+        .get_mut(section)
+        .and_then(Value::as_table_mut)
+        .with_context(|| format!("there is no section `{section}`"))?;
+    let value = match section.get(key) {
+        Some(Value::String(_)) => Value::String(text),
+        _ => format!("it = {text}")
+            .parse::<Table>()
+            .ok()
+            .and_then(|mut parsed| parsed.remove("it"))
+            .context("cannot be read as a value")?,
+    };
+    section.insert(key.to_owned(), value);
+    Ok(())
+}
+
+fn location(url: &str, data: &Path) -> Location {
+    if url.is_empty() {
+        Location::Sqlite(data.join("maitred.db"))
+    } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        Location::Postgres(url.to_owned())
+    } else {
+        Location::Sqlite(PathBuf::from(url))
+    }
+}
+
+fn public_url(text: &str, listen: SocketAddr) -> anyhow::Result<String> {
+    if text.is_empty() {
+        ensure!(
+            listen.ip().is_loopback(),
+            "`server.public_url` is needed when others can reach `{listen}`: say how browsers do, like `https://support.example`"
+        );
+        return Ok(format!("http://{listen}"));
+    }
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => {
+            Ok(text.to_owned())
+        }
+        _ => bail!(
+            "`{text}` is no public URL: write scheme and host, like `https://support.example`"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(environment: &[(&str, &str)]) -> anyhow::Result<Config> {
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::load(&Overrides::default(), None, None, environment)
+    }
+
+    #[test]
+    fn the_defaults_are_good_for_loopback() {
+        let config = loaded(&[]).unwrap();
+
+        assert_eq!(config.public_url, "http://127.0.0.1:7070");
+        assert!(
+            matches!(config.database, Location::Sqlite(path) if path == Path::new("maitred-data/maitred.db"))
+        );
+    }
+
+    #[test]
+    fn the_environment_lies_over_the_defaults() {
+        let config = loaded(&[
+            ("MAITRED__SESSIONS__GRACE", "5"),
+            ("MAITRED__OUTBOUND__ALLOW", r#"["localhost:1"]"#),
+            ("MAITRED__DATABASE__URL", "postgres://localhost/x"),
+            ("HOME", "/root"),
+        ])
+        .unwrap();
+
+        assert_eq!(config.session_grace, SignedDuration::from_secs(5));
+        assert_eq!(config.outbound_allow, ["localhost:1"]);
+        assert!(matches!(config.database, Location::Postgres(_)));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused() {
+        for (name, value) in [
+            ("MAITRED__SERVER__LISTEN", "7070"),
+            ("MAITRED__SERVER__LISTEN", "0.0.0.0:7070"),
+            ("MAITRED__SERVER__PUBLIC_URL", "support.example"),
+            (
+                "MAITRED__SERVER__PUBLIC_URL",
+                "https://support.example/chat",
+            ),
+            ("MAITRED__SERVER__PORT", "1"),
+            ("MAITRED__NOPE__X", "1"),
+            ("MAITRED__SESSIONS__GRACE", "901"),
+            ("MAITRED__SESSIONS__GRACE", "soon"),
+        ] {
+            assert!(loaded(&[(name, value)]).is_err(), "{name}={value}");
+        }
+    }
+}

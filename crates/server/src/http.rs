@@ -1,0 +1,67 @@
+//! Every route on one screen.
+
+mod assets;
+mod conversations;
+mod error;
+mod events;
+mod frame;
+mod public;
+mod sessions;
+mod shell;
+mod visitor;
+mod wire;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{get, post},
+};
+
+use crate::app::App;
+
+/// The most that a request may carry: a message, and much room.
+const MAX_BODY: usize = 64 * 1024;
+
+/// The whole server.
+pub(crate) fn router(app: App) -> Router {
+    Router::new()
+        // Visitors
+        .route("/v1/agents/{agent}/{environment}", get(public::agent))
+        .route("/v1/sessions", post(sessions::open))
+        .route("/v1/session", get(sessions::show).delete(sessions::log_out))
+        .route("/v1/session/identity", post(sessions::identify))
+        .route(
+            "/v1/conversations",
+            get(conversations::list).post(conversations::open),
+        )
+        .route("/v1/conversations/{id}", get(conversations::show))
+        .route(
+            "/v1/conversations/{id}/entries",
+            get(conversations::entries),
+        )
+        .route(
+            "/v1/conversations/{id}/messages",
+            post(conversations::post_message),
+        )
+        .route(
+            "/v1/conversations/{id}/not-mine",
+            post(conversations::not_mine),
+        )
+        .route("/v1/events", get(events::follow))
+        // Pages and what they load
+        .route("/widget.js", get(assets::loader))
+        .route("/frame/{agent}/{environment}", get(frame::page))
+        .route("/frame.js", get(assets::frame_script))
+        .route("/frame.css", get(assets::frame_style))
+        // Anybody
+        .route("/.well-known/jwks.json", get(public::jwks))
+        .route("/staging/.well-known/jwks.json", get(public::staging_jwks))
+        .route("/healthz", get(public::healthz))
+        .route("/readyz", get(public::readyz))
+        .fallback(shell::no_such_route)
+        .method_not_allowed_fallback(shell::no_such_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(app.clone(), shell::shell))
+        .with_state(app)
+}

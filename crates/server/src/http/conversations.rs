@@ -1,0 +1,175 @@
+//! The visitor's own conversations.
+
+use axum::{
+    Json,
+    extract::{Query, State},
+    http::StatusCode,
+    response::IntoResponse,
+};
+use maitred_agent::Announce;
+use maitred_core::{event::Event, id::ConversationId, message::MessageText, scope::Owner};
+use maitred_store::Posted;
+use serde::Deserialize;
+
+use super::{
+    error::ApiError,
+    visitor::{Body, Id, Visitor},
+    wire,
+};
+use crate::app::App;
+
+const DEFAULT_LIMIT: i64 = 20;
+const MAX_LIMIT: i64 = 100;
+
+/// Which part of a list.
+#[derive(Deserialize)]
+pub(super) struct Part {
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// Which entries.
+#[derive(Deserialize)]
+pub(super) struct After {
+    after: Option<i64>,
+    cursor: Option<String>,
+    limit: Option<i64>,
+}
+
+/// `GET /v1/conversations`
+pub(super) async fn list(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(part): Query<Part>,
+) -> Result<Json<wire::List<wire::Conversation>>, ApiError> {
+    let limit = limit(part.limit)?;
+    let page = app
+        .store
+        .conversations(visitor.session.owner(), part.cursor.as_deref(), limit)
+        .await?;
+    let items = page.items.into_iter().map(Into::into).collect();
+    Ok(Json(wire::List {
+        items,
+        next: page.next,
+    }))
+}
+
+/// `POST /v1/conversations`
+pub(super) async fn open(
+    State(app): State<App>,
+    visitor: Visitor,
+    Body(wire::Empty {}): Body<wire::Empty>,
+) -> Result<impl IntoResponse, ApiError> {
+    let session = &visitor.session;
+    let conversation = app
+        .store
+        .open_conversation(session.scope, session.owner())
+        .await?;
+    Ok((
+        StatusCode::CREATED,
+        Json(wire::Conversation::from(conversation)),
+    ))
+}
+
+/// `GET /v1/conversations/{id}`
+pub(super) async fn show(
+    State(app): State<App>,
+    visitor: Visitor,
+    Id(id): Id<ConversationId>,
+) -> Result<Json<wire::Conversation>, ApiError> {
+    let conversation = app.store.conversation(visitor.session.owner(), id).await?;
+    conversation
+        .map(|it| Json(it.into()))
+        .ok_or(ApiError::NotFound("conversation"))
+}
+
+/// `GET /v1/conversations/{id}/entries`
+pub(super) async fn entries(
+    State(app): State<App>,
+    visitor: Visitor,
+    Id(id): Id<ConversationId>,
+    Query(after): Query<After>,
+) -> Result<Json<wire::List<wire::Entry>>, ApiError> {
+    let limit = limit(after.limit)?;
+    let from = match &after.cursor {
+        Some(cursor) => cursor.parse().map_err(|_| bad_cursor())?,
+        None => after.after.unwrap_or(0),
+    };
+    app.store
+        .conversation(visitor.session.owner(), id)
+        .await?
+        .ok_or(ApiError::NotFound("conversation"))?;
+    let entries = app.store.entries_after(id, from, limit).await?;
+    let is_full = i64::try_from(entries.len()).is_ok_and(|found| found == limit);
+    let next = entries
+        .last()
+        .filter(|_| is_full)
+        .map(|last| last.number.to_string());
+    let items = entries.iter().filter_map(wire::Entry::visible).collect();
+    Ok(Json(wire::List { items, next }))
+}
+
+/// `POST /v1/conversations/{id}/messages`
+///
+/// Keeps the visitor's message and starts a turn. What the agent says arrives on
+/// the event stream.
+pub(super) async fn post_message(
+    State(app): State<App>,
+    visitor: Visitor,
+    Id(id): Id<ConversationId>,
+    Body(body): Body<wire::NewMessage>,
+) -> Result<impl IntoResponse, ApiError> {
+    let text = MessageText::parse(&body.text)?;
+    let session = &visitor.session;
+    let posted = app
+        .store
+        .post(session.owner(), id, session.id, body.id, &text)
+        .await?
+        .ok_or(ApiError::NotFound("conversation"))?;
+    if let Posted::New(appended) = &posted {
+        for event in &appended.events {
+            app.hub
+                .announce(session.owner(), Event::Numbered(Box::new(event.clone())));
+        }
+        app.turns.start(id, Some(session.id));
+    }
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(wire::PostedMessage::from(posted)),
+    ))
+}
+
+/// `POST /v1/conversations/{id}/not-mine`
+///
+/// Takes away what came along when this visitor signed in (rule M1).
+pub(super) async fn not_mine(
+    State(app): State<App>,
+    visitor: Visitor,
+    Id(id): Id<ConversationId>,
+    Body(wire::Empty {}): Body<wire::Empty>,
+) -> Result<StatusCode, ApiError> {
+    let session = &visitor.session;
+    let owner = session.owner();
+    let split = match owner {
+        Owner::Contact(contact) => app.store.split(session.scope, contact, id).await?,
+        Owner::Visitor(_) => false,
+    };
+    if !split {
+        return Err(ApiError::NotFound("conversation"));
+    }
+    app.hub.announce(owner, Event::Renumbered);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn limit(asked: Option<i64>) -> Result<i64, ApiError> {
+    match asked.unwrap_or(DEFAULT_LIMIT) {
+        limit @ 1..=MAX_LIMIT => Ok(limit),
+        _ => Err(ApiError::BadRequest(format!(
+            "`limit` must be 1 to {MAX_LIMIT}"
+        ))),
+    }
+}
+
+fn bad_cursor() -> ApiError {
+    ApiError::BadRequest("`cursor` is not one that was given out".to_owned())
+}

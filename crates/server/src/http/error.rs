@@ -1,0 +1,181 @@
+//! Everything an HTTP client can be told went wrong.
+
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use maitred_core::{message::MessageTextError, scope::Environment, session::Ended};
+use maitred_store::StoreError;
+use maitred_token::{Refused, Stage};
+
+/// An error of the API. Codes are part of the contract, sentences are not.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    #[error("{}", .0.refusal)]
+    RefusedToken(Box<Refused>, Environment),
+    #[error("the key that signed the token was revoked")]
+    KeyRevoked,
+    #[error("the token is for another user than this session")]
+    IdentityMismatch,
+    #[error("pages of `{0}` may not show this chat")]
+    OriginNotAllowed(String),
+    #[error("no session was given")]
+    Unauthorized,
+    #[error("the session has ended")]
+    SessionEnded(Ended),
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    #[error(transparent)]
+    BadMessage(#[from] MessageTextError),
+    #[error("a message with this id says something else")]
+    IdempotencyMismatch,
+    #[error("{0}")]
+    UnknownField(String),
+    #[error("{0}")]
+    BadRequest(String),
+    #[error("this route does not take that method")]
+    NoSuchMethod,
+    #[error("this server is known as `{expected}`")]
+    OtherHost { expected: String },
+    #[error("someone else changed this first")]
+    Conflict,
+    #[error("the disk is full")]
+    StorageFull,
+    #[error("the database is not available")]
+    StorageAway,
+    #[error("something went wrong on our side")]
+    Panicked,
+    #[error("something went wrong on our side")]
+    Internal(#[source] anyhow::Error),
+}
+
+/// What is written into the body of an error, once the request's id is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl ApiError {
+    /// The status, and the code that clients may rely on.
+    fn class(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::RefusedToken(refused, environment) => {
+                (StatusCode::UNAUTHORIZED, told_code(refused, *environment))
+            }
+            Self::KeyRevoked => (StatusCode::UNAUTHORIZED, "key_revoked"),
+            Self::IdentityMismatch => (StatusCode::CONFLICT, "identity_mismatch"),
+            Self::OriginNotAllowed(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::SessionEnded(Ended::Expired) => (StatusCode::UNAUTHORIZED, "session_expired"),
+            Self::SessionEnded(Ended::Revoked) => (StatusCode::UNAUTHORIZED, "session_revoked"),
+            Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Self::BadMessage(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_message"),
+            Self::IdempotencyMismatch => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_mismatch"),
+            Self::UnknownField(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_field"),
+            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::NoSuchMethod => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::OtherHost { .. } => (StatusCode::MISDIRECTED_REQUEST, "other_host"),
+            Self::Conflict => (StatusCode::CONFLICT, "conflict"),
+            Self::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, "storage_full"),
+            Self::StorageAway => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
+            Self::Panicked | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::RefusedToken(refused, environment) if may_be_precise(refused, *environment) => {
+                Some(refused.refusal.hint())
+            }
+            Self::RefusedToken(..) => Some(
+                "production does not say why until the signature is good; the server's log does, and so does staging"
+                    .to_owned(),
+            ),
+            Self::OriginNotAllowed(origin) => {
+                Some(format!("add `{origin}` to the origins of this agent and environment"))
+            }
+            Self::OtherHost { .. } => {
+                Some("set `server.public_url` to the address that browsers use".to_owned())
+            }
+            Self::IdentityMismatch => {
+                Some("log the first user out, then open a session for the second".to_owned())
+            }
+            Self::KeyRevoked
+            | Self::Unauthorized
+            | Self::SessionEnded(_)
+            | Self::NotFound(_)
+            | Self::BadMessage(_)
+            | Self::IdempotencyMismatch
+            | Self::UnknownField(_)
+            | Self::BadRequest(_)
+            | Self::NoSuchMethod
+            | Self::Conflict
+            | Self::StorageFull
+            | Self::StorageAway
+            | Self::Panicked
+            | Self::Internal(_) => None,
+        }
+    }
+
+    fn sentence(&self) -> String {
+        if let Self::RefusedToken(refused, environment) = self
+            && !may_be_precise(refused, *environment)
+        {
+            return "the token was refused".to_owned();
+        }
+        self.to_string()
+    }
+}
+
+/// Until a signature is good, production tells whoever made the token nothing
+/// that would help to make a better one. Staging is always precise.
+fn may_be_precise(refused: &Refused, environment: Environment) -> bool {
+    environment == Environment::Staging || refused.stage == Stage::AfterSignature
+}
+
+fn told_code(refused: &Refused, environment: Environment) -> &'static str {
+    if may_be_precise(refused, environment) {
+        refused.refusal.code()
+    } else {
+        "invalid_token"
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        if error.is_storage_full() {
+            return Self::StorageFull;
+        }
+        if error.is_away() {
+            return Self::StorageAway;
+        }
+        match error {
+            StoreError::Conflict => Self::Conflict,
+            StoreError::KeyRevoked => Self::KeyRevoked,
+            StoreError::IdempotencyMismatch => Self::IdempotencyMismatch,
+            error @ (StoreError::Db(_) | StoreError::Corrupt { .. } | StoreError::Sealed(_)) => {
+                Self::Internal(error.into())
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        // Logged here and nowhere else: this is where an error stops being passed up.
+        if let Self::Internal(cause) = &self {
+            tracing::error!(error = format!("{cause:#}"), "a request failed");
+        }
+        let (status, code) = self.class();
+        let told = Told {
+            code,
+            message: self.sentence(),
+            hint: self.hint(),
+        };
+        let mut response = status.into_response();
+        response.extensions_mut().insert(told);
+        response
+    }
+}

@@ -1,0 +1,249 @@
+//! `GET /v1/events`: what happens to a visitor, as it happens.
+//!
+//! Server-sent events. What is stored carries an id, and a client that comes
+//! back with its last one gets everything after it, once and in order (rule R4).
+//! The stream follows the hub, but trusts only positions: where one is missing
+//! it reads the store.
+
+use std::{collections::VecDeque, convert::Infallible, fmt::Write, time::Duration};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use maitred_core::{
+    event::{Event, Numbered, Position},
+    scope::Owner,
+    session::Ended,
+};
+use maitred_store::{Found, Replay, StoreError};
+use serde::Serialize;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, Interval, MissedTickBehavior, interval_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{error::ApiError, visitor::Visitor, wire};
+use crate::app::App;
+
+/// How often a silent stream says that it lives (rule R11).
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// `GET /v1/events`
+pub(super) async fn follow(
+    State(app): State<App>,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let last = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok())
+        .and_then(|id| id.parse::<Position>().ok());
+    let stream = Stream::open(app, visitor, last).await?;
+    let frames = stream::unfold(stream, |mut stream| async move {
+        let frame = stream.next().await?;
+        Some((Ok::<_, Infallible>(Bytes::from(frame)), stream))
+    });
+    let mut response = Body::from_stream(frames).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// One open stream.
+struct Stream {
+    app: App,
+    visitor: Visitor,
+    owner: Owner,
+    events: mpsc::Receiver<Event>,
+    /// The last event that was sent, or that there was when the stream began.
+    position: Position,
+    waiting: VecDeque<String>,
+    heartbeat: Interval,
+    stopping: CancellationToken,
+    ended: bool,
+}
+
+impl Stream {
+    async fn open(app: App, visitor: Visitor, last: Option<Position>) -> Result<Self, ApiError> {
+        let owner = visitor.session.owner();
+        // Followed before it is read where things stand, so that nothing falls between.
+        let events = app.hub.subscribe(owner);
+        let now = app
+            .store
+            .position(owner)
+            .await?
+            .ok_or(ApiError::NotFound("visitor"))?;
+        let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let stopping = app.tasks.stopping();
+        let comes_back = last.is_some();
+        let mut stream = Self {
+            owner,
+            events,
+            position: last.unwrap_or(now),
+            waiting: VecDeque::new(),
+            heartbeat,
+            stopping,
+            ended: false,
+            app,
+            visitor,
+        };
+        if comes_back {
+            stream.catch_up().await?;
+        } else {
+            stream.send("hello", Some(&stream.position.clone()), &Nothing {});
+        }
+        Ok(stream)
+    }
+
+    /// The next frame; none when the stream is at its end.
+    async fn next(&mut self) -> Option<String> {
+        loop {
+            if let Some(frame) = self.waiting.pop_front() {
+                return Some(frame);
+            }
+            if self.ended {
+                return None;
+            }
+            let taken = tokio::select! {
+                // A sender that was dropped: this reader was too slow, and comes back.
+                event = self.events.recv() => self.take(event?).await,
+                _ = self.heartbeat.tick() => self.beat().await,
+                () = self.stopping.cancelled() => {
+                    self.send("draining", None, &Nothing {});
+                    self.ended = true;
+                    Ok(())
+                }
+            };
+            if let Err(error) = taken {
+                tracing::warn!(%error, "a stream is cut off");
+                return None;
+            }
+        }
+    }
+
+    async fn take(&mut self, event: Event) -> Result<(), StoreError> {
+        match event {
+            Event::Numbered(numbered) => {
+                let Position { epoch, number } = &numbered.position;
+                if *epoch == self.position.epoch && *number == self.position.number + 1 {
+                    self.send_entry(&numbered);
+                } else if *epoch != self.position.epoch || *number > self.position.number {
+                    self.catch_up().await?;
+                }
+            }
+            Event::Renumbered => self.catch_up().await?,
+            Event::Delta {
+                conversation,
+                reply,
+                text,
+            } => {
+                self.send(
+                    "delta",
+                    None,
+                    &wire::Delta {
+                        conversation,
+                        reply,
+                        text: &text,
+                    },
+                );
+            }
+            Event::Typing {
+                conversation,
+                typing,
+            } => {
+                self.send(
+                    "typing",
+                    None,
+                    &wire::Typing {
+                        conversation,
+                        by: "agent",
+                        typing,
+                    },
+                );
+            }
+            Event::SessionsEnded => self.look_whether_the_session_lives().await?,
+        }
+        Ok(())
+    }
+
+    /// Sends everything after the position, from the store.
+    async fn catch_up(&mut self) -> Result<(), StoreError> {
+        loop {
+            match self.app.store.replay(self.owner, &self.position).await? {
+                Replay::Events { events, more } => {
+                    for event in &events {
+                        self.send_entry(event);
+                    }
+                    if !more {
+                        return Ok(());
+                    }
+                }
+                Replay::Resync(position) => {
+                    self.send("resync", Some(&position), &Nothing {});
+                    self.position = position;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn beat(&mut self) -> Result<(), StoreError> {
+        self.look_whether_the_session_lives().await?;
+        self.waiting.push_back(": \n\n".to_owned());
+        Ok(())
+    }
+
+    async fn look_whether_the_session_lives(&mut self) -> Result<(), StoreError> {
+        let why = match self.app.store.session(&self.visitor.secret).await? {
+            Some(Found::Live(_)) => return Ok(()),
+            Some(Found::Ended(why)) => why,
+            None => Ended::Revoked,
+        };
+        let code = match why {
+            Ended::Expired => "session_expired",
+            Ended::Revoked => "session_revoked",
+        };
+        self.send(
+            "session",
+            None,
+            &wire::SessionEnded {
+                state: "ended",
+                code,
+            },
+        );
+        self.ended = true;
+        Ok(())
+    }
+
+    fn send_entry(&mut self, numbered: &Numbered) {
+        self.position = numbered.position.clone();
+        if let Some(entry) = wire::Entry::visible(&numbered.entry) {
+            self.send("entry", Some(&numbered.position), &entry);
+        }
+    }
+
+    fn send(&mut self, event: &str, id: Option<&Position>, data: &impl Serialize) {
+        let data = serde_json::to_string(data).expect("what goes over the wire is JSON");
+        let mut frame = String::with_capacity(data.len() + 64);
+        if let Some(id) = id {
+            _ = writeln!(frame, "id: {id}");
+        }
+        _ = write!(frame, "event: {event}\ndata: {data}\n\n");
+        self.waiting.push_back(frame);
+    }
+}
+
+/// Data of an event that has none.
+#[derive(Serialize)]
+struct Nothing {}

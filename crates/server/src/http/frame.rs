@@ -1,0 +1,77 @@
+//! The page of the chat, shown in a frame on the operator's site.
+
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use maitred_core::scope::Scope;
+
+use super::{assets, error::ApiError};
+use crate::app::App;
+
+/// `GET /frame/{agent}/{environment}`
+///
+/// The page is the same for every agent; what differs is who may show it (W3, W4).
+pub(super) async fn page(
+    State(app): State<App>,
+    Path((agent, environment)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let scope = agent
+        .parse()
+        .ok()
+        .zip(environment.parse().ok())
+        .map(|(agent, environment)| Scope { agent, environment });
+    let site = match scope {
+        Some(scope) => app.sites.site(&app.store, scope).await?,
+        None => None,
+    };
+    let (status, ancestors) = match &site {
+        Some(site) if !site.settings.origins.is_empty() => {
+            let origins: Vec<&str> = site
+                .settings
+                .origins
+                .iter()
+                .map(|origin| origin.as_str())
+                .collect();
+            (StatusCode::OK, origins.join(" "))
+        }
+        Some(_) => (StatusCode::OK, "'none'".to_owned()),
+        None => (StatusCode::NOT_FOUND, "'none'".to_owned()),
+    };
+    Ok((status, headers(&ancestors), Html(html())).into_response())
+}
+
+fn headers(ancestors: &str) -> HeaderMap {
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+         img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; \
+         object-src 'none'; frame-ancestors {ancestors}; \
+         require-trusted-types-for 'script'; trusted-types 'none'"
+    );
+    let mut headers = HeaderMap::new();
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    headers.insert(
+        "permissions-policy",
+        HeaderValue::from_static("camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
+    );
+    headers
+}
+
+/// Nothing of the request is in it, so nothing of it can become markup (rule W8).
+fn html() -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content\">\n\
+         <title>Chat</title>\n<link rel=\"stylesheet\" href=\"/frame.css?v={}\">\n</head>\n\
+         <body>\n<div id=\"chat\"></div>\n<script type=\"module\" src=\"/frame.js?v={}\"></script>\n</body>\n</html>\n",
+        assets::style_version(),
+        assets::script_version(),
+    )
+}

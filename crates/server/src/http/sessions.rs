@@ -1,0 +1,197 @@
+//! From a token to a session, and out of it again.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use jiff::Timestamp;
+use maitred_agent::Announce;
+use maitred_core::{
+    event::Event,
+    id::{KeyId, VisitorId},
+    identity::{Identity, greeting},
+    scope::{Owner, Scope},
+    session::{Holder, Secret, SecretFor, Session},
+};
+use maitred_store::Opened;
+use maitred_token::Verified;
+
+use super::{
+    error::ApiError,
+    visitor::{Body, Visitor},
+    wire,
+};
+use crate::{app::App, sites::Site};
+
+/// `POST /v1/sessions`
+///
+/// With a token, a session of whom it vouches for; without one, an anonymous
+/// one. A token that is refused is a refusal, never an anonymous visitor (E2).
+pub(super) async fn open(
+    State(app): State<App>,
+    Body(body): Body<wire::NewSession>,
+) -> Result<impl IntoResponse, ApiError> {
+    let site = site(
+        &app,
+        Scope {
+            agent: body.agent,
+            environment: body.environment,
+        },
+    )
+    .await?;
+    if !site
+        .settings
+        .origins
+        .iter()
+        .any(|origin| origin.admits(&body.page_origin))
+    {
+        return Err(ApiError::OriginNotAllowed(body.page_origin));
+    }
+    let visitor = body
+        .visitor
+        .and_then(|text| Secret::parse(SecretFor::Visitor, &text));
+    let opened = match body.token {
+        None => {
+            let until = app.store.clock.now() + app.config.anonymous_for;
+            app.store
+                .open_anonymous(site.scope, &body.page_origin, visitor, until)
+                .await?
+        }
+        Some(token) => {
+            let before = match visitor {
+                Some(secret) => app.store.visitor(site.scope, &secret).await?,
+                None => None,
+            };
+            open_verified(&app, &site, &token, &body.page_origin, before).await?
+        }
+    };
+    Ok((
+        StatusCode::CREATED,
+        Json(answer(&app, &site, opened).await?),
+    ))
+}
+
+/// `POST /v1/session/identity`
+///
+/// An anonymous session rises to a verified one under a new secret (rule S8); a
+/// verified one goes on with a fresh token of the same subject (rule S3).
+pub(super) async fn identify(
+    State(app): State<App>,
+    visitor: Visitor,
+    Body(body): Body<wire::NewIdentity>,
+) -> Result<Json<wire::OpenedSession>, ApiError> {
+    let session = visitor.session;
+    let site = site(&app, session.scope).await?;
+    let opened = match &session.holder {
+        Holder::Anonymous(id) => {
+            open_verified(&app, &site, &body.token, &session.page_origin, Some(*id)).await?
+        }
+        Holder::Verified { identity, .. } => {
+            let (proven, key, until) = proven(&app, &site, &body.token)?;
+            if proven.subject != identity.subject {
+                return Err(ApiError::IdentityMismatch);
+            }
+            let session = app.store.renew(&session, proven, key, until).await?;
+            Opened {
+                session,
+                secret: visitor.secret,
+                visitor: None,
+            }
+        }
+    };
+    Ok(Json(answer(&app, &site, opened).await?))
+}
+
+/// `GET /v1/session`
+pub(super) async fn show(visitor: Visitor) -> Json<wire::SessionView> {
+    Json(wire::SessionView::from(&visitor.session))
+}
+
+/// `DELETE /v1/session`
+pub(super) async fn log_out(
+    State(app): State<App>,
+    visitor: Visitor,
+) -> Result<StatusCode, ApiError> {
+    app.store.end_session(visitor.session.id).await?;
+    app.turns.interrupt(visitor.session.id);
+    app.hub
+        .announce(visitor.session.owner(), Event::SessionsEnded);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn site(app: &App, scope: Scope) -> Result<Arc<Site>, ApiError> {
+    app.sites
+        .site(&app.store, scope)
+        .await?
+        .ok_or(ApiError::NotFound("agent"))
+}
+
+async fn open_verified(
+    app: &App,
+    site: &Site,
+    token: &str,
+    page_origin: &str,
+    before: Option<VisitorId>,
+) -> Result<Opened, ApiError> {
+    let (identity, key, until) = proven(app, site, token)?;
+    let opened = app
+        .store
+        .open_verified(site.scope, page_origin, identity, key, before, until)
+        .await?;
+    if let Some(visitor) = before {
+        app.hub
+            .announce(Owner::Visitor(visitor), Event::SessionsEnded);
+    }
+    // Something may have come along from before the sign-in: other devices look.
+    app.hub.announce(opened.session.owner(), Event::Renumbered);
+    Ok(opened)
+}
+
+/// What a token proves, and until when a session may rely on it (rule S2).
+fn proven(app: &App, site: &Site, token: &str) -> Result<(Identity, KeyId, Timestamp), ApiError> {
+    let now = app.store.clock.now();
+    let verified = site
+        .verifier
+        .verify(token, now.as_second())
+        .map_err(|refused| {
+            log_refusal(site, &refused);
+            ApiError::RefusedToken(Box::new(refused), site.scope.environment)
+        })?;
+    let key = verified
+        .key()
+        .parse()
+        .map_err(|_| ApiError::Internal(anyhow::anyhow!("a verifier names a key that is none")))?;
+    Ok((Identity::from(&verified), key, lasts_until(app, &verified)))
+}
+
+fn lasts_until(app: &App, verified: &Verified) -> Timestamp {
+    Timestamp::from_second(verified.expires_at())
+        .and_then(|expires_at| expires_at.checked_add(app.config.session_grace))
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// The reason is for the log, whatever the client is told; nothing of the token is.
+fn log_refusal(site: &Site, refused: &maitred_token::Refused) {
+    tracing::info!(
+        agent.id = %site.scope.agent,
+        environment = %site.scope.environment,
+        code = refused.refusal.code(),
+        reason = %refused.refusal,
+        key.id = refused.trace.key.as_deref(),
+        "a token was refused"
+    );
+}
+
+async fn answer(app: &App, site: &Site, opened: Opened) -> Result<wire::OpenedSession, ApiError> {
+    let session: &Session = &opened.session;
+    let conversation = app.store.open_conversation_of(session.owner()).await?;
+    Ok(wire::OpenedSession {
+        expires_at: session.expires_at,
+        assurance: session.assurance().as_str(),
+        contact: wire::Contact::of(session),
+        visitor: opened.visitor.map(|secret| secret.expose().to_owned()),
+        greeting: greeting(session.identity()),
+        conversation: conversation.map(Into::into),
+        agent: wire::AgentView::new(site.scope, &site.agent, &site.settings),
+        session: opened.secret.expose().to_owned(),
+    })
+}

@@ -1,0 +1,82 @@
+//! What every request passes through, on its way in and out.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
+use uuid::Uuid;
+
+use super::{
+    error::{ApiError, Told},
+    wire,
+};
+use crate::app::App;
+
+/// Gives the request an id, checks the host, turns a panic into a 500 (rule R12),
+/// and writes the body of every error.
+pub(super) async fn shell(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = Uuid::new_v4().simple().to_string();
+    let mut response = if is_our_host(&app, &request) {
+        AssertUnwindSafe(next.run(request))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                tracing::error!(request.id = id, "a handler panicked");
+                ApiError::Panicked.into_response()
+            })
+    } else {
+        ApiError::OtherHost {
+            expected: app.config.public_url.clone(),
+        }
+        .into_response()
+    };
+    if let Some(told) = response.extensions_mut().remove::<Told>() {
+        let head = std::mem::take(response.headers_mut());
+        response = (response.status(), Json(wire::Error::new(told, &id))).into_response();
+        response.headers_mut().extend(head);
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert("x-request-id", id);
+    }
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+/// Whether the request was meant for us: a page whose name was pointed at our
+/// address (DNS rebinding) names another host.
+fn is_our_host(app: &App, request: &Request) -> bool {
+    let ours = app
+        .config
+        .public_url
+        .split_once("://")
+        .map_or("", |(_, host)| host);
+    let named = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .or_else(|| request.uri().authority().map(|it| it.as_str()));
+    // Probes ask by address; what they get is the same for everybody.
+    let is_probe = matches!(request.uri().path(), "/healthz" | "/readyz");
+    is_probe || named.is_some_and(|named| named.eq_ignore_ascii_case(ours))
+}
+
+pub(super) async fn no_such_route() -> ApiError {
+    ApiError::NotFound("route")
+}
+
+pub(super) async fn no_such_method() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, ApiError::NoSuchMethod).into_response()
+}

@@ -1,0 +1,78 @@
+//! Who is asking, and what they sent: parsed at the edge.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Path, Request, rejection::JsonRejection},
+    http::{header, request::Parts},
+};
+use maitred_core::session::{Secret, SecretFor, Session};
+use maitred_store::Found;
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+use crate::app::App;
+
+/// A visitor with a session that lives. A handler without this argument is public.
+pub(super) struct Visitor {
+    pub(super) session: Session,
+    /// What they showed.
+    pub(super) secret: Secret,
+}
+
+impl FromRequestParts<App> for Visitor {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let secret = parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+            .and_then(|text| Secret::parse(SecretFor::Session, text))
+            .ok_or(ApiError::Unauthorized)?;
+        match app.store.session(&secret).await? {
+            Some(Found::Live(session)) => Ok(Self { session, secret }),
+            Some(Found::Ended(why)) => Err(ApiError::SessionEnded(why)),
+            None => Err(ApiError::Unauthorized),
+        }
+    }
+}
+
+/// A JSON body. What it holds too much of is refused by name.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let bytes = Bytes::from_request(request, app)
+            .await
+            .map_err(|error| ApiError::BadRequest(error.body_text()))?;
+        let Json(value) = Json::<T>::from_bytes(&bytes).map_err(refused_body)?;
+        Ok(Self(value))
+    }
+}
+
+fn refused_body(rejection: JsonRejection) -> ApiError {
+    let text = rejection.body_text();
+    match text.find("unknown field") {
+        // axum puts a sentence of its own in front of serde's.
+        Some(at) => ApiError::UnknownField(text[at..].to_owned()),
+        None => ApiError::BadRequest(text),
+    }
+}
+
+/// An id in the path. What is no id names nothing.
+pub(super) struct Id<T>(pub(super) T);
+
+impl<T: std::str::FromStr> FromRequestParts<App> for Id<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let path = Path::<String>::from_request_parts(parts, app).await;
+        path.ok()
+            .and_then(|Path(text)| text.parse().ok())
+            .map(Self)
+            .ok_or(ApiError::NotFound("conversation"))
+    }
+}

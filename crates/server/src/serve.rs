@@ -1,0 +1,112 @@
+//! Starting, serving, stopping.
+
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
+
+use anyhow::{Context, bail};
+use maitred_core::clock::Clock;
+use maitred_store::{Location, MasterKey, Store};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{accept, app::App, config::Config, http};
+
+/// How long turns may go on after the program was told to end (rule R7).
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// `maitred serve`: until a signal.
+pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
+    let store = open(&config).await?;
+    if store.is_demo().await? {
+        bail!(
+            "`{}` holds the data of a demo, whose logins are public knowledge\nhint: give `--data` another directory, or run `maitred demo`",
+            config.data.display()
+        );
+    }
+    let listener = bind(config.listen, "--listen", &config.listen.ip().to_string()).await?;
+    let app = App::new(config, store).await?;
+    tracing::info!(listen = %app.config.listen, public_url = app.config.public_url, "serving");
+    run(app, listener, asked_to_stop()?).await;
+    Ok(())
+}
+
+/// Serves until `stop`, then lets everything come to its end.
+pub(crate) async fn run(app: App, listener: TcpListener, stop: CancellationToken) {
+    let tasks = app.tasks.clone();
+    let store = app.store.clone();
+    let max_connections = app.config.max_connections;
+    let router = http::router(app);
+    // Streams watch the same signal, so they end before their connections are waited for.
+    let stopping = tasks.stopping();
+    let told = stop.clone();
+    let ending = stopping.clone();
+    tasks.spawn(async move {
+        told.cancelled().await;
+        ending.cancel();
+    });
+    accept::serve(listener, router, max_connections, &tasks, stopping).await;
+    tasks.stop(PATIENCE).await;
+    store.close().await;
+}
+
+/// Opens the data that the settings name, and checks that tokens can be trusted.
+pub(crate) async fn open(config: &Config) -> anyhow::Result<Store> {
+    maitred_token::self_test().context("the self-test of the token verifier failed")?;
+    make_directory(&config.data)?;
+    if let Location::Sqlite(path) = &config.database
+        && let Some(parent) = path.parent().filter(|it| !it.as_os_str().is_empty())
+    {
+        make_directory(parent)?;
+    }
+    let master = MasterKey::at(&config.data.join("master.key"))?;
+    Ok(Store::open(&config.database, master, Clock::system()).await?)
+}
+
+/// Binds an address, or says how to choose another: `option` with this `host`
+/// and a port that is likely free.
+pub(crate) async fn bind(
+    address: SocketAddr,
+    option: &str,
+    host: &str,
+) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        if error.kind() != std::io::ErrorKind::AddrInUse {
+            return anyhow::anyhow!("cannot listen on `{address}`: {error}");
+        }
+        let free = address.port().checked_add(1000).unwrap_or(8070);
+        anyhow::anyhow!(
+            "`{address}` is already in use\nhint: stop what listens there, or choose another address with `{option} {host}:{free}`",
+        )
+    })
+}
+
+/// Is cancelled by Ctrl-C or SIGTERM.
+pub(crate) fn asked_to_stop() -> anyhow::Result<CancellationToken> {
+    let token = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
+    let asked = token.clone();
+    #[expect(clippy::disallowed_methods, reason = "it lives as long as the program")]
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = interrupt.recv() => (),
+        }
+        asked.cancel();
+    });
+    Ok(token)
+}
+
+fn make_directory(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("cannot make the directory `{}`", path.display()))
+}
