@@ -14,6 +14,7 @@ fn settings(origin: &str) -> Settings {
         origins: vec![Origin::parse(origin).unwrap()],
         sign_in_url: Some(format!("{origin}/login")),
         suggestions: vec!["Where is my order?".to_owned()],
+        accent: Some("#2f6f4f".to_owned()),
         tokens: TokenPolicy {
             leeway: 5,
             max_lifetime: 600,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use maitred_core::{
-    action::{Call, Outcome, Refused},
+    action::{Call, Failure, Outcome, Refused},
     conversation::{Author, Body, Citation, Entry, Message, Status},
     event::Position,
     id::{CallId, ConversationId},
@@ -282,6 +282,11 @@ fn every_body(call: CallId) -> Vec<Body> {
         finished(Outcome::Succeeded(
             json!({"state": "shipped", "n": u64::MAX}),
         )),
+        finished(Outcome::Failed(Failure::NotFound)),
+        finished(Outcome::Failed(Failure::InvalidArguments)),
+        finished(Outcome::Failed(Failure::Rejected)),
+        finished(Outcome::Failed(Failure::Unavailable)),
+        finished(Outcome::Failed(Failure::NotSetUp)),
         finished(Outcome::Refused(Refused::AssuranceTooLow)),
         finished(Outcome::Refused(Refused::NoSuchAction)),
         finished(Outcome::Unknown),
