@@ -8,7 +8,7 @@ use std::{
 
 use aws_lc_rs::digest::{SHA256, digest};
 use maitred_core::{conversation::Citation, id::AgentId, scope::Environment, turn::Rules};
-use maitred_store::{Source, Store};
+use maitred_store::{Source, Store, StoreError, StoredAction};
 use maitred_token::base64url;
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     action::Action,
     engine::{
         embed::{Embedder, Embedding},
-        intent::Classifier,
+        intent::{Classifier, Trained},
         search::{Index, Indexed},
     },
     knowledge::chunk::chunk_markdown,
@@ -24,8 +24,22 @@ use crate::{
 
 /// What one agent knows.
 pub(crate) struct Brain {
-    pub(crate) embedder: Arc<Embedder>,
     pub(crate) actions: BTreeMap<String, Action>,
+    /// What the built-in engine needs beside; a language model brings its own.
+    pub(crate) ear: Option<Ear>,
+    basis: Basis,
+}
+
+/// What a brain was built from: built from the same, it is the same.
+#[derive(PartialEq)]
+pub(crate) struct Basis {
+    actions: Vec<StoredAction>,
+    sources: Vec<Source>,
+}
+
+/// Hears what is asked, and finds what answers it.
+pub(crate) struct Ear {
+    pub(crate) embedder: Arc<Embedder>,
     pub(crate) classifier: Classifier,
     pub(crate) index: Index,
     /// The passages, in the order of the index.
@@ -38,45 +52,91 @@ pub(crate) struct Passage {
     pub(crate) citation: Citation,
 }
 
+impl Basis {
+    /// Reads what one agent is to know.
+    pub(crate) async fn read(store: &Store, agent: AgentId) -> Result<Self, StoreError> {
+        let actions = store.actions(agent).await?;
+        let sources = store.sources(agent).await?;
+        Ok(Self { actions, sources })
+    }
+}
+
 impl Brain {
-    /// Reads everything of one agent. Embeds what was not embedded before, which
-    /// can take seconds; the vectors are kept.
+    /// Makes ready what was read. For the built-in engine it embeds what was not
+    /// embedded before, which can take seconds; the vectors are kept.
     pub(crate) async fn build(
         store: &Store,
-        embedder: Arc<Embedder>,
-        agent: AgentId,
+        embedder: Option<Arc<Embedder>>,
+        basis: Basis,
     ) -> Result<Self, TurnError> {
         let mut actions = BTreeMap::new();
-        for stored in store.actions(agent).await? {
+        for stored in &basis.actions {
             match Action::parse(&stored.definition) {
-                Ok(action) => _ = actions.insert(stored.name, action),
+                Ok(action) => _ = actions.insert(stored.name.clone(), action),
                 // It was checked when it was imported, by an older release.
                 Err(error) => {
                     tracing::error!(action.name = stored.name, %error, "an Action is left out");
                 }
             }
         }
-        let sources = store.sources(agent).await?;
-        let known: HashMap<String, Vec<u8>> = store.embeddings().await?.into_iter().collect();
-        let (brain, fresh) =
-            tokio::task::spawn_blocking(move || Self::assemble(embedder, actions, &sources, known))
-                .await
-                .map_err(|error| TurnError::Engine(error.to_string()))?;
+        let Some(embedder) = embedder else {
+            return Ok(Self {
+                actions,
+                ear: None,
+                basis,
+            });
+        };
+        let known = store.embeddings().await?.into_iter().collect();
+        let (brain, fresh) = tokio::task::spawn_blocking(move || {
+            let mut memory = Memory {
+                embedder: &embedder,
+                known,
+                fresh: Vec::new(),
+            };
+            let ear = Ear::train(embedder.clone(), &mut memory, &actions, &basis.sources);
+            let fresh = memory.fresh;
+            (
+                Self {
+                    actions,
+                    ear: Some(ear),
+                    basis,
+                },
+                fresh,
+            )
+        })
+        .await
+        .map_err(|error| TurnError::Engine(error.to_string()))?;
         store.put_embeddings(&fresh).await?;
         Ok(brain)
     }
 
-    fn assemble(
+    /// Whether building it from this would make it any different.
+    pub(crate) fn is_built_from(&self, basis: &Basis) -> bool {
+        self.basis == *basis
+    }
+
+    /// What is laid down for turns in that environment.
+    pub(crate) fn rules(&self, environment: Environment) -> Rules {
+        let actions = self
+            .actions
+            .values()
+            .filter(|action| action.is_offered_in(environment))
+            .map(|action| (action.name.clone(), action.rule()))
+            .collect();
+        Rules {
+            actions,
+            ..Rules::default()
+        }
+    }
+}
+
+impl Ear {
+    fn train(
         embedder: Arc<Embedder>,
-        actions: BTreeMap<String, Action>,
+        memory: &mut Memory<'_>,
+        actions: &BTreeMap<String, Action>,
         sources: &[Source],
-        known: HashMap<String, Vec<u8>>,
-    ) -> (Self, Vec<(String, Vec<u8>)>) {
-        let mut memory = Memory {
-            embedder: &embedder,
-            known,
-            fresh: Vec::new(),
-        };
+    ) -> Self {
         let mut passages = Vec::new();
         let mut indexed = Vec::new();
         for source in sources {
@@ -99,41 +159,19 @@ impl Brain {
                 });
             }
         }
-        let fresh = memory.fresh;
         let classifier = Classifier::train(
-            actions
-                .values()
-                .map(|action| crate::engine::intent::Trained {
-                    name: &action.name,
-                    examples: &action.examples,
-                    parameters: &action.parameters,
-                }),
+            actions.values().map(|action| Trained {
+                name: &action.name,
+                examples: &action.examples,
+                parameters: &action.parameters,
+            }),
             &embedder,
         );
-        let index = Index::build(indexed);
-        (
-            Self {
-                embedder,
-                actions,
-                classifier,
-                index,
-                passages,
-            },
-            fresh,
-        )
-    }
-
-    /// What is laid down for turns in that environment.
-    pub(crate) fn rules(&self, environment: Environment) -> Rules {
-        let actions = self
-            .actions
-            .values()
-            .filter(|action| action.is_offered_in(environment))
-            .map(|action| (action.name.clone(), action.rule()))
-            .collect();
-        Rules {
-            actions,
-            ..Rules::default()
+        Self {
+            index: Index::build(indexed),
+            embedder,
+            classifier,
+            passages,
         }
     }
 }

@@ -32,6 +32,11 @@ pub enum Engine {
 }
 
 impl Engine {
+    /// Whether it must hear for itself what is asked, and find what answers it.
+    pub(crate) fn listens(&self) -> bool {
+        matches!(self, Self::Builtin)
+    }
+
     /// Streams the next reply. The last delta is [`ModelDelta::Done`].
     pub(crate) fn reply(
         &self,

@@ -24,7 +24,7 @@ use maitred_store::{Store, StoreError};
 
 use crate::{
     action::Runner,
-    brain::Brain,
+    brain::{Basis, Brain},
     engine::{Engine, embed::Embedder},
 };
 
@@ -54,8 +54,12 @@ struct Inner {
     engine: Engine,
     runner: Runner,
     embedder: Arc<Embedder>,
-    brains: Mutex<HashMap<AgentId, (i64, Arc<Brain>)>>,
+    brains: Mutex<HashMap<AgentId, Arc<Slot>>>,
 }
+
+/// The brain of one agent, and the number of changes in the store that it has
+/// seen. Locked while it is built, so that everybody waits for one build.
+type Slot = tokio::sync::Mutex<Option<(i64, Arc<Brain>)>>;
 
 impl Agent {
     /// Puts together what turns need.
@@ -76,18 +80,31 @@ impl Agent {
 
     /// What the agent knows, as of the last change in the store.
     async fn brain(&self, agent: AgentId) -> Result<Arc<Brain>, TurnError> {
-        let changes = self.0.store.changes().await?;
-        if let Some((built_at, brain)) = self.brains().get(&agent)
-            && *built_at == changes
+        let store = &self.0.store;
+        let slot = self
+            .0
+            .brains
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(agent)
+            .or_default()
+            .clone();
+        let mut slot = slot.lock().await;
+        let changes = store.changes().await?;
+        if let Some((seen, brain)) = &*slot
+            && *seen == changes
         {
             return Ok(brain.clone());
         }
-        let brain = Arc::new(Brain::build(&self.0.store, self.0.embedder.clone(), agent).await?);
-        self.brains().insert(agent, (changes, brain.clone()));
+        let basis = Basis::read(store, agent).await?;
+        let brain = match &*slot {
+            Some((_, brain)) if brain.is_built_from(&basis) => brain.clone(),
+            Some(_) | None => {
+                let embedder = self.0.engine.listens().then(|| self.0.embedder.clone());
+                Arc::new(Brain::build(store, embedder, basis).await?)
+            }
+        };
+        *slot = Some((changes, brain.clone()));
         Ok(brain)
-    }
-
-    fn brains(&self) -> std::sync::MutexGuard<'_, HashMap<AgentId, (i64, Arc<Brain>)>> {
-        self.0.brains.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -20,7 +20,7 @@ const LOOK_FOR_CHANGES: Duration = Duration::from_secs(1);
 
 /// What every request can reach. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct App(Arc<Handles>);
+pub struct App(Arc<Handles>);
 
 impl std::ops::Deref for App {
     type Target = Handles;
@@ -31,7 +31,7 @@ impl std::ops::Deref for App {
 }
 
 /// The handles behind an [`App`].
-pub(crate) struct Handles {
+pub struct Handles {
     pub(crate) config: Config,
     pub(crate) store: Store,
     pub(crate) sites: Sites,
@@ -44,7 +44,7 @@ pub(crate) struct Handles {
 
 impl App {
     /// Puts everything together, and takes up what the last process left.
-    pub(crate) async fn new(config: Config, store: Store) -> anyhow::Result<Self> {
+    pub async fn new(config: Config, store: Store) -> anyhow::Result<Self> {
         let assertions = Assertions::new(
             &config.public_url,
             assertion_key(&store, Environment::Production).await?,

@@ -20,7 +20,7 @@ const MAX_GRACE: i64 = 900;
 
 /// What is in force, fully parsed.
 #[derive(Clone, Debug)]
-pub(crate) struct Config {
+pub struct Config {
     pub(crate) listen: SocketAddr,
     /// Scheme, host and port; no trailing slash.
     pub(crate) public_url: String,
@@ -35,16 +35,16 @@ pub(crate) struct Config {
 
 /// What the command line says of it.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct Overrides {
+pub struct Overrides {
     /// A file of settings (see `config.default.toml`)
     #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    pub config: Option<PathBuf>,
     /// Where the database and the master key live
     #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
+    pub data: Option<PathBuf>,
     /// A database file, or a `postgres://` URL
     #[arg(long, value_name = "FILE|URL")]
-    pub(crate) database: Option<String>,
+    pub database: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -93,7 +93,7 @@ struct Testing {
 
 impl Config {
     /// Lays the file, the environment and the command line over the defaults.
-    pub(crate) fn load(
+    pub fn load(
         overrides: &Overrides,
         listen: Option<&str>,
         public_url: Option<&str>,

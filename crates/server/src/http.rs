@@ -24,7 +24,7 @@ use crate::app::App;
 const MAX_BODY: usize = 64 * 1024;
 
 /// The whole server.
-pub(crate) fn router(app: App) -> Router {
+pub fn router(app: App) -> Router {
     Router::new()
         // Visitors
         .route("/v1/agents/{agent}/{environment}", get(public::agent))

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// An Action's definition, as it is kept. The store does not look into it.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StoredAction {
     /// Its id.
     pub id: ActionId,

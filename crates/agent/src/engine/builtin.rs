@@ -24,7 +24,11 @@ use super::{
     search::{Band, Thresholds, extract},
     slots, wording,
 };
-use crate::{action::Action, brain::Brain, model::ModelDelta};
+use crate::{
+    action::Action,
+    brain::{Brain, Ear},
+    model::ModelDelta,
+};
 
 /// From which probability on an Action that only reads is run.
 const RUN: f32 = 0.6;
@@ -47,8 +51,11 @@ pub(crate) fn reply(brain: &Brain, question: &Question) -> Vec<ModelDelta> {
         return said(word_result(brain, question, call, outcome), Vec::new());
     }
     let text = unanswered(&question.transcript);
-    let embedding = brain.embedder.embed(&text);
-    let ranked = brain.classifier.classify(&text, &embedding);
+    let Some(ear) = &brain.ear else {
+        return said(unknown(), Vec::new());
+    };
+    let embedding = ear.embedder.embed(&text);
+    let ranked = ear.classifier.classify(&text, &embedding);
     match ranked.best {
         Label::Action(name) if ranked.p >= RUN => {
             if let Some(action) = brain.actions.get(&name) {
@@ -62,7 +69,7 @@ pub(crate) fn reply(brain: &Brain, question: &Question) -> Vec<ModelDelta> {
         }
         Label::Action(_) | Label::Intent(_) | Label::None => (),
     }
-    look_up(brain, &text, &embedding)
+    look_up(ear, &text, &embedding)
 }
 
 /// Everything the visitor said since the last answer.
@@ -180,17 +187,17 @@ fn small_talk(intent: Intent, question: &Question) -> Option<String> {
 }
 
 /// Answers from knowledge: in full, with a pointer, or not at all.
-fn look_up(brain: &Brain, text: &str, embedding: &Embedding) -> Vec<ModelDelta> {
-    let hits = brain.index.search(text, embedding, 1);
+fn look_up(ear: &Ear, text: &str, embedding: &Embedding) -> Vec<ModelDelta> {
+    let hits = ear.index.search(text, embedding, 1);
     let best = hits
         .first()
-        .and_then(|hit| Some((hit, brain.passages.get(hit.position)?)));
+        .and_then(|hit| Some((hit, ear.passages.get(hit.position)?)));
     let Some((hit, passage)) = best else {
         return said(unknown(), Vec::new());
     };
     match Thresholds::default().band(hit) {
         Band::Answer => {
-            let quote = extract(embedding, &passage.text, &brain.embedder);
+            let quote = extract(embedding, &passage.text, &ear.embedder);
             said(quote, vec![passage.citation.clone()])
         }
         Band::Maybe => said(

@@ -1,0 +1,38 @@
+//! maitred: a support agent for websites that recognises who is logged in.
+//!
+//! The program, as a library, so that tests drive the same [`App`] as `main`.
+//! Read on in `http.rs` (every route), `app.rs` (what a request can reach),
+//! `http/sessions.rs` (a token comes in) and `http/events.rs` (what goes out).
+
+mod accept;
+mod app;
+mod cli;
+mod config;
+mod demo;
+mod http;
+mod hub;
+mod serve;
+mod sites;
+mod tasks;
+mod turns;
+
+pub use app::App;
+pub use config::{Config, Overrides};
+pub use http::router;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Does what the command line asks for.
+pub fn run() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return cli::report(&error.into()),
+    };
+    runtime.block_on(cli.run())
+}

@@ -1,0 +1,14 @@
+//! The API, as a client meets it: the router in-process, a real database.
+
+#[cfg(test)]
+mod api {
+    mod support;
+
+    mod conversations;
+    mod events;
+    mod isolation;
+    mod pages;
+    mod sessions;
+    mod tokens;
+    mod turns;
+}

@@ -1,0 +1,106 @@
+use axum::http::{Method, StatusCode};
+use serde_json::json;
+
+use super::support::{TestApp, Visitor};
+
+#[tokio::test]
+async fn a_reply_comes_in_pieces_and_then_whole() {
+    let app = TestApp::new().await;
+    let sarah = app.visitor("sarah").await;
+    let conversation = sarah.opens_conversation().await;
+    let mut events = sarah.follows(None).await;
+
+    sarah.says(&conversation, "hello").await;
+
+    let (one, two) = (events.until("delta").await, events.until("delta").await);
+    let whole = events.reply().await;
+    assert_eq!(
+        (&one.data["text"], &two.data["text"]),
+        (&json!("Good "), &json!("day."))
+    );
+    assert_eq!(one.data["reply"], whole.data["id"]);
+    assert!(
+        one.id.is_none(),
+        "what is not stored cannot be asked for again"
+    );
+    assert!(whole.id.is_some());
+}
+
+#[tokio::test]
+async fn r4_a_stream_that_comes_back_gets_what_it_missed_once_and_in_order() {
+    let app = TestApp::new().await;
+    let sarah = app.visitor("sarah").await;
+    let conversation = sarah.opens_conversation().await;
+    let mut events = sarah.follows(None).await;
+    let start = events.next().await.unwrap();
+    sarah.says(&conversation, "hello").await;
+    let first = events.until("entry").await;
+    events.reply().await;
+    drop(events);
+
+    let mut from_start = sarah.follows(start.id.as_deref()).await;
+    let mut from_first = sarah.follows(first.id.as_deref()).await;
+
+    assert_eq!(from_start.next().await.unwrap().id, first.id);
+    assert_eq!(from_start.next().await.unwrap().data["text"], "Good day.");
+    assert_eq!(from_first.next().await.unwrap().data["text"], "Good day.");
+}
+
+#[tokio::test]
+async fn r4_a_position_of_another_numbering_is_a_resync() {
+    let app = TestApp::new().await;
+    let sarah = app.visitor("sarah").await;
+
+    for last in ["another:1", "another:999999", "x:-1"] {
+        let mut events = sarah.follows(Some(last)).await;
+
+        assert_eq!(events.next().await.unwrap().name, "resync", "{last}");
+    }
+}
+
+#[tokio::test]
+async fn r4_signing_in_makes_other_devices_read_everything_again() {
+    let app = TestApp::new().await;
+    let phone = app.visitor("sarah").await;
+    let mut on_phone = phone.follows(None).await;
+    on_phone.next().await;
+    let stranger = app.stranger().await;
+    let conversation = stranger.opens_conversation().await;
+    stranger.says(&conversation, "hello").await;
+
+    Visitor::of(&app, &stranger.shows_a_token(&app.token("sarah")).await);
+
+    assert_eq!(on_phone.until("resync").await.name, "resync");
+    assert_eq!(
+        phone.get("/v1/conversations").await.body["items"][0]["id"],
+        conversation.as_str()
+    );
+}
+
+#[tokio::test]
+async fn s8_the_streams_of_the_anonymous_visitor_close_at_sign_in() {
+    let app = TestApp::new().await;
+    let stranger = app.stranger().await;
+    let mut events = stranger.follows(None).await;
+    events.next().await;
+
+    stranger.shows_a_token(&app.token("sarah")).await;
+
+    assert_eq!(
+        events.until("session").await.data["code"],
+        "session_revoked"
+    );
+    assert!(events.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_stream_needs_a_session() {
+    let app = TestApp::new().await;
+
+    let answer = app.send(Method::GET, "/v1/events", None, None).await;
+
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::UNAUTHORIZED, "unauthorized")
+    );
+}

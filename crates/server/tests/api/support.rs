@@ -1,0 +1,451 @@
+//! A whole maitred in a temporary directory, and visitors who read like sentences.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Method, Request, StatusCode, header},
+};
+use http_body_util::BodyExt;
+use maitred::{App, Config, Overrides, router};
+use maitred_core::{
+    agent::{Origin, Settings},
+    clock::Clock,
+    id::{AgentId, KeyId},
+    scope::{Environment, Scope},
+};
+use maitred_store::{Location, MasterKey, Store};
+use maitred_token::{Secret, SecretKind, mint_hs256};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+pub(crate) const ORIGIN: &str = "https://shop.example";
+pub(crate) const HOST: &str = "127.0.0.1:7070";
+
+/// A maitred with one agent, a key in each environment, and a clock that stands still.
+pub(crate) struct TestApp {
+    pub(crate) agent: AgentId,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    router: Router,
+    keys: [(KeyId, Secret); 2],
+    dir: TempDir,
+}
+
+/// What a request was answered with.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl TestApp {
+    /// With a model that answers "hello" and nothing else.
+    pub(crate) async fn new() -> Self {
+        Self::with_script(&json!({
+            "replies": [{ "when": "hello", "deltas": [{ "text": "Good " }, { "text": "day." }] }]
+        }))
+        .await
+    }
+
+    /// With a model that says what the script tells it to.
+    pub(crate) async fn with_script(script: &Value) -> Self {
+        Self::with_script_and_hosts(script, &[]).await
+    }
+
+    /// And with private hosts that Actions may call.
+    pub(crate) async fn with_script_and_hosts(script: &Value, hosts: &[String]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::manual("2026-03-01T12:00:00Z".parse().unwrap());
+        let master = MasterKey::at(&dir.path().join("master.key")).unwrap();
+        let location = Location::Sqlite(dir.path().join("maitred.db"));
+        let store = Store::open(&location, master, clock.clone()).await.unwrap();
+        let settings = Settings {
+            origins: vec![Origin::parse(ORIGIN).unwrap()],
+            sign_in_url: Some("https://shop.example/login".to_owned()),
+            ..Settings::default()
+        };
+        let agent = store
+            .create_agent("Ada", &settings, &settings)
+            .await
+            .unwrap()
+            .id;
+        let mut keys = Vec::new();
+        for environment in Environment::ALL {
+            keys.push(make_key(&store, Scope { agent, environment }).await);
+        }
+        let script_file = dir.path().join("script.json");
+        std::fs::write(&script_file, script.to_string()).unwrap();
+        let app = config(dir.path().to_owned(), &script_file, hosts);
+        let app = App::new(app, store.clone()).await.unwrap();
+        let keys = keys.try_into().ok().unwrap();
+        Self {
+            agent,
+            store,
+            clock,
+            router: router(app),
+            keys,
+            dir,
+        }
+    }
+
+    pub(crate) fn scope(&self, environment: Environment) -> Scope {
+        Scope {
+            agent: self.agent,
+            environment,
+        }
+    }
+
+    /// Everything in the database's files, as bytes.
+    pub(crate) fn stored_bytes(&self) -> Vec<u8> {
+        ["maitred.db", "maitred.db-wal"]
+            .iter()
+            .filter_map(|name| std::fs::read(self.dir.path().join(name)).ok())
+            .flatten()
+            .collect()
+    }
+
+    pub(crate) fn key(&self, environment: Environment) -> &(KeyId, Secret) {
+        match environment {
+            Environment::Production => &self.keys[0],
+            Environment::Staging => &self.keys[1],
+        }
+    }
+
+    /// The claims of a good token for that user.
+    pub(crate) fn claims(&self, subject: &str) -> Map<String, Value> {
+        let now = self.clock.now().as_second();
+        let claims = json!({
+            "sub": subject,
+            "email": format!("{subject}@example.com"),
+            "name": format!("{subject} Example"),
+            "given_name": subject,
+            "iat": now,
+            "exp": now + 600,
+        });
+        claims.as_object().unwrap().clone()
+    }
+
+    /// A good token for that user, in production.
+    pub(crate) fn token(&self, subject: &str) -> String {
+        self.signed(Environment::Production, &self.claims(subject))
+    }
+
+    /// Signed with the key of that environment.
+    pub(crate) fn signed(&self, environment: Environment, claims: &Map<String, Value>) -> String {
+        let (id, secret) = self.key(environment);
+        let claims = Value::Object(claims.clone());
+        mint_hs256(secret.expose().as_bytes(), Some(&id.to_string()), &claims)
+    }
+
+    /// What a frame sends to open a session.
+    pub(crate) async fn opens(&self, environment: Environment, more: Value) -> Answer {
+        let mut body = json!({
+            "agent": self.agent.to_string(),
+            "environment": environment.as_str(),
+            "page_origin": ORIGIN,
+        });
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        self.send(Method::POST, "/v1/sessions", None, Some(body))
+            .await
+    }
+
+    /// Somebody the site vouches for, in production.
+    pub(crate) async fn visitor(&self, subject: &str) -> Visitor<'_> {
+        let answer = self
+            .opens(
+                Environment::Production,
+                json!({ "token": self.token(subject) }),
+            )
+            .await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        Visitor::of(self, &answer)
+    }
+
+    /// Somebody of whom nothing is known, in production.
+    pub(crate) async fn stranger(&self) -> Visitor<'_> {
+        let answer = self.opens(Environment::Production, json!({})).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        Visitor::of(self, &answer)
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        session: Option<&str>,
+        body: Option<Value>,
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, HOST);
+        if let Some(session) = session {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {session}"));
+        }
+        let request = match body {
+            Some(body) => request
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(Body::from(body.to_string())),
+            None => request.body(Body::empty()),
+        };
+        self.answered(request.unwrap()).await
+    }
+
+    pub(crate) async fn answered(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
+    }
+
+    /// The response itself, for those who read its body as it comes.
+    pub(crate) async fn response(&self, request: Request<Body>) -> axum::http::Response<Body> {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+}
+
+impl Answer {
+    /// The code of an error.
+    pub(crate) fn code(&self) -> &str {
+        self.body["error"]["code"].as_str().unwrap_or("")
+    }
+
+    /// The error without its request id.
+    pub(crate) fn error(&self) -> Value {
+        let mut error = self.body["error"].clone();
+        if let Some(error) = error.as_object_mut() {
+            error.remove("request_id");
+        }
+        error
+    }
+}
+
+/// Whoever holds a session.
+pub(crate) struct Visitor<'a> {
+    app: &'a TestApp,
+    pub(crate) session: String,
+    /// What lets an anonymous one come back.
+    pub(crate) secret: Option<String>,
+}
+
+impl<'a> Visitor<'a> {
+    pub(crate) fn of(app: &'a TestApp, answer: &Answer) -> Self {
+        Self {
+            app,
+            session: answer.body["session"].as_str().unwrap().to_owned(),
+            secret: answer.body["visitor"].as_str().map(str::to_owned),
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.app
+            .send(Method::GET, path, Some(&self.session), None)
+            .await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.app
+            .send(Method::POST, path, Some(&self.session), Some(body))
+            .await
+    }
+
+    pub(crate) async fn logs_out(&self) -> Answer {
+        self.app
+            .send(Method::DELETE, "/v1/session", Some(&self.session), None)
+            .await
+    }
+
+    pub(crate) async fn shows_a_token(&self, token: &str) -> Answer {
+        self.post("/v1/session/identity", json!({ "token": token }))
+            .await
+    }
+
+    /// The id of a new conversation.
+    pub(crate) async fn opens_conversation(&self) -> String {
+        let answer = self.post("/v1/conversations", json!({})).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Under a fresh client id.
+    pub(crate) async fn says(&self, conversation: &str, text: &str) -> Answer {
+        self.says_as(conversation, &uuid::Uuid::new_v4().to_string(), text)
+            .await
+    }
+
+    pub(crate) async fn says_as(&self, conversation: &str, id: &str, text: &str) -> Answer {
+        let path = format!("/v1/conversations/{conversation}/messages");
+        self.post(&path, json!({ "id": id, "text": text })).await
+    }
+
+    /// The entries of a conversation, each in a line: who or what, and the words.
+    pub(crate) async fn reads(&self, conversation: &str) -> Vec<String> {
+        let answer = self
+            .get(&format!("/v1/conversations/{conversation}/entries"))
+            .await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer.body["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(line)
+            .collect()
+    }
+
+    /// An open event stream.
+    pub(crate) async fn follows(&self, last_event: Option<&str>) -> Events {
+        let mut request = Request::builder()
+            .uri("/v1/events")
+            .header(header::HOST, HOST)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.session));
+        if let Some(id) = last_event {
+            request = request.header("last-event-id", id);
+        }
+        let response = self
+            .app
+            .response(request.body(Body::empty()).unwrap())
+            .await;
+        assert_eq!(response.status(), StatusCode::OK);
+        Events {
+            body: response.into_body(),
+            buffer: String::new(),
+        }
+    }
+}
+
+fn line(entry: &Value) -> String {
+    let kind = entry["kind"].as_str().unwrap();
+    match kind {
+        "message" => format!(
+            "{}: {}",
+            entry["by"].as_str().unwrap(),
+            entry["text"].as_str().unwrap()
+        ),
+        "call" => format!(
+            "call {} {}{}",
+            entry["action"].as_str().unwrap(),
+            entry["phase"].as_str().unwrap(),
+            entry["outcome"]
+                .as_str()
+                .map(|it| format!(" ({it})"))
+                .unwrap_or_default(),
+        ),
+        _ => format!("{kind}: {}", entry["status"].as_str().unwrap()),
+    }
+}
+
+/// An event stream that is read one event at a time.
+pub(crate) struct Events {
+    body: Body,
+    buffer: String,
+}
+
+/// One event.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) id: Option<String>,
+    pub(crate) name: String,
+    pub(crate) data: Value,
+}
+
+impl Events {
+    /// The next event; `None` at the end of the stream.
+    pub(crate) async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some((frame, rest)) = self.buffer.split_once("\n\n") {
+                let event = parse(frame);
+                self.buffer = rest.to_owned();
+                match event {
+                    Some(event) => return Some(event),
+                    None => continue,
+                }
+            }
+            let frame = tokio::time::timeout(Duration::from_secs(20), self.body.frame())
+                .await
+                .expect("an event within 20 s")?;
+            let bytes = frame.unwrap().into_data().unwrap();
+            self.buffer.push_str(std::str::from_utf8(&bytes).unwrap());
+        }
+    }
+
+    /// The next event of that name.
+    pub(crate) async fn until(&mut self, name: &str) -> Event {
+        loop {
+            let event = self.next().await.expect("the stream goes on");
+            if event.name == name {
+                return event;
+            }
+        }
+    }
+
+    /// Everything said by the agent until it has said it.
+    pub(crate) async fn reply(&mut self) -> Event {
+        loop {
+            let event = self.until("entry").await;
+            if event.data["by"] == "agent" || event.data["kind"] == "status" {
+                return event;
+            }
+        }
+    }
+}
+
+fn parse(frame: &str) -> Option<Event> {
+    let field = |name: &str| {
+        frame.lines().find_map(|line| {
+            line.strip_prefix(name)?
+                .strip_prefix(": ")
+                .map(str::to_owned)
+        })
+    };
+    Some(Event {
+        name: field("event")?,
+        id: field("id"),
+        data: serde_json::from_str(&field("data")?).unwrap(),
+    })
+}
+
+fn config(data: PathBuf, script: &Path, hosts: &[String]) -> Config {
+    let overrides = Overrides {
+        data: Some(data),
+        ..Overrides::default()
+    };
+    let environment = [
+        (
+            "MAITRED__TESTING__SCRIPT".to_owned(),
+            script.display().to_string(),
+        ),
+        (
+            "MAITRED__OUTBOUND__ALLOW".to_owned(),
+            json!(hosts).to_string(),
+        ),
+    ];
+    Config::load(&overrides, None, None, environment.into_iter()).unwrap()
+}
+
+async fn make_key(store: &Store, scope: Scope) -> (KeyId, Secret) {
+    let kind = match scope.environment {
+        Environment::Production => SecretKind::Live,
+        Environment::Staging => SecretKind::Test,
+    };
+    let secret = Secret::generate(kind);
+    let bytes = secret.expose().as_bytes();
+    let id = store
+        .insert_key(scope, "HS256", bytes, secret.last_four(), false)
+        .await
+        .unwrap();
+    (id, secret)
+}

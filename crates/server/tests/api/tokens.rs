@@ -1,0 +1,141 @@
+//! What a refused token is told, in staging and in production.
+
+use axum::http::StatusCode;
+use maitred_core::scope::Environment;
+use maitred_token::{base64url, mint_hs256};
+use serde_json::{Value, json};
+
+use super::support::TestApp;
+
+/// A change of good claims, the code that staging answers, and the one of production.
+type Case = (&'static str, Value, &'static str);
+
+/// Faults behind a good signature: both environments say what it is.
+fn faults(now: i64) -> Vec<Case> {
+    vec![
+        ("exp", json!(now - 120), "token_expired"),
+        ("exp", Value::Null, "invalid_time"),
+        ("exp", json!("soon"), "invalid_time"),
+        ("exp", json!(now + 7_200), "lifetime_too_long"),
+        ("nbf", json!(now + 300), "not_yet_valid"),
+        ("iat", json!(now + 300), "issued_in_future"),
+        ("aud", json!("agt_another"), "wrong_audience"),
+        ("sub", json!(""), "invalid_subject"),
+        ("sub", json!(["sarah"]), "invalid_subject"),
+        ("user_id", json!("tom"), "conflicting_subject"),
+        ("email", Value::Null, "missing_email"),
+        ("email", json!("nobody"), "invalid_email"),
+    ]
+}
+
+#[tokio::test]
+async fn behind_a_good_signature_both_environments_name_the_fault() {
+    let app = TestApp::new().await;
+    let now = app.clock.now().as_second();
+
+    for environment in Environment::ALL {
+        for (claim, value, code) in faults(now) {
+            let mut claims = app.claims("sarah");
+            claims.insert(claim.to_owned(), value.clone());
+
+            let token = app.signed(environment, &claims);
+            let answer = app.opens(environment, json!({ "token": token })).await;
+
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{claim}={value}");
+            assert_eq!(answer.code(), code, "{environment}: {claim}={value}");
+            assert!(answer.body["error"]["hint"].is_string(), "{claim}={value}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_exp_or_sub_the_fault_is_named() {
+    let app = TestApp::new().await;
+
+    for (claim, code) in [
+        ("exp", "missing_expiry"),
+        ("sub", "missing_subject"),
+        ("email", "missing_email"),
+    ] {
+        let mut claims = app.claims("sarah");
+        claims.remove(claim);
+
+        let token = app.signed(Environment::Production, &claims);
+        let answer = app
+            .opens(Environment::Production, json!({ "token": token }))
+            .await;
+
+        assert_eq!(answer.code(), code);
+    }
+}
+
+#[tokio::test]
+async fn until_the_signature_is_good_only_staging_names_the_fault() {
+    let app = TestApp::new().await;
+
+    for environment in Environment::ALL {
+        let (id, secret) = app.key(environment);
+        let claims = Value::Object(app.claims("sarah"));
+        let kid = id.to_string();
+        let forged = mint_hs256(&[7; 32], Some(&kid), &claims);
+        let other_key = mint_hs256(secret.expose().as_bytes(), Some("key_another"), &claims);
+        let unsigned = {
+            let part = |value: &Value| base64url(value.to_string().as_bytes());
+            format!(
+                "{}.{}.{}",
+                part(&json!({ "alg": "none" })),
+                part(&claims),
+                "AA"
+            )
+        };
+        let nested = format!("{forged}.x.y");
+        let huge = "a".repeat(9_000);
+
+        for (token, code) in [
+            (forged, "bad_signature"),
+            (other_key, "unknown_key"),
+            (unsigned, "algorithm_not_allowed"),
+            (nested, "malformed"),
+            (huge, "too_large"),
+        ] {
+            let answer = app.opens(environment, json!({ "token": token })).await;
+
+            let expected = match environment {
+                Environment::Staging => code,
+                Environment::Production => "invalid_token",
+            };
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+            assert_eq!(answer.code(), expected, "{environment}: {code}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_the_other_environment_is_refused() {
+    let app = TestApp::new().await;
+    let staging = app.signed(Environment::Staging, &app.claims("sarah"));
+
+    let answer = app
+        .opens(Environment::Production, json!({ "token": staging }))
+        .await;
+
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::UNAUTHORIZED, "invalid_token")
+    );
+}
+
+#[tokio::test]
+async fn what_is_refused_says_nothing_of_the_token() {
+    let app = TestApp::new().await;
+    let mut claims = app.claims("sarah");
+    claims.insert("exp".to_owned(), json!(app.clock.now().as_second() - 120));
+    let token = app.signed(Environment::Staging, &claims);
+
+    let answer = app
+        .opens(Environment::Staging, json!({ "token": token }))
+        .await;
+
+    let said = answer.body.to_string();
+    assert!(!said.contains("sarah") && !said.contains(&token), "{said}");
+}

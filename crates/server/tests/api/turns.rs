@@ -1,0 +1,271 @@
+//! Whole turns: an Action that runs as the visitor, with proof, or not at all.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode, Uri},
+    routing::get,
+};
+use maitred_core::scope::Environment;
+use maitred_token::decode_base64url;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::support::{Events, TestApp, Visitor};
+
+type Seen = Arc<Mutex<Vec<(Uri, HeaderMap)>>>;
+
+/// Stands in for a customer's API: remembers what it was asked.
+struct Orders {
+    url: String,
+    host: String,
+    seen: Seen,
+}
+
+impl Orders {
+    async fn answering(status: u16, body: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let seen = Seen::default();
+        let router = Router::new()
+            .fallback(get(
+                move |State(seen): State<Seen>, uri, headers| async move {
+                    seen.lock().unwrap().push((uri, headers));
+                    (StatusCode::from_u16(status).unwrap(), body)
+                },
+            ))
+            .with_state(seen.clone());
+        #[expect(clippy::disallowed_methods, reason = "ends with the test")]
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self {
+            url: format!("http://{host}"),
+            host,
+            seen,
+        }
+    }
+
+    fn requests(&self) -> Vec<(Uri, HeaderMap)> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+/// A model that calls `order_status` with these arguments and words any result.
+fn script(arguments: Value) -> Value {
+    json!({ "replies": [
+        { "when": "order", "deltas": [{ "call": "order_status", "arguments": arguments }] },
+        { "when": "order", "after_call": true, "deltas": [{ "text": "That is what I found." }] },
+    ] })
+}
+
+async fn app_with_orders(orders: &Orders, arguments: Value) -> TestApp {
+    let hosts = [orders.host.clone()];
+    let app = TestApp::with_script_and_hosts(&script(arguments), &hosts).await;
+    let definition = json!({
+        "name": "order_status",
+        "description": "Looks up orders",
+        "assurance": "verified",
+        "labels": { "running": "Looking up your orders…", "done": "Looked up your orders" },
+        "parameters": {
+            "type": "object",
+            "properties": { "order_number": { "type": "string", "pattern": "^A-[0-9]{5}$" } }
+        },
+        "http": {
+            "method": "GET",
+            "url": { "production": format!("{}/customers/{{{{user.id}}}}/orders", orders.url) },
+            "query": { "number": "{{order_number}}" }
+        }
+    });
+    app.store
+        .put_action(app.agent, "order_status", &definition.to_string())
+        .await
+        .unwrap();
+    app
+}
+
+async fn asks_for_the_order(visitor: &Visitor<'_>) -> Vec<String> {
+    let conversation = visitor.opens_conversation().await;
+    let mut events: Events = visitor.follows(None).await;
+    visitor.says(&conversation, "where is my order").await;
+    events.reply().await;
+    visitor.reads(&conversation).await
+}
+
+fn claims(assertion: &str) -> Value {
+    let claims = assertion.split('.').nth(1).unwrap();
+    serde_json::from_slice(&decode_base64url(claims).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn an_action_runs_as_the_visitor() {
+    let orders = Orders::answering(200, r#"{"orders":[]}"#).await;
+    let app = app_with_orders(&orders, json!({ "order_number": "A-10001" })).await;
+
+    let lines = asks_for_the_order(&app.visitor("sarah").await).await;
+
+    assert_eq!(
+        lines,
+        [
+            "visitor: where is my order",
+            "call order_status started",
+            "call order_status finished (succeeded)",
+            "agent: That is what I found.",
+        ]
+    );
+    let requests = orders.requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].0, "/customers/sarah/orders?number=A-10001");
+}
+
+#[tokio::test]
+async fn i4_every_call_carries_proof_of_who_is_asking() {
+    let orders = Orders::answering(200, "{}").await;
+    let app = app_with_orders(&orders, json!({ "order_number": "A-10001" })).await;
+
+    asks_for_the_order(&app.visitor("sarah").await).await;
+
+    let (_, headers) = &orders.requests()[0];
+    let claims = claims(headers["maitred-assertion"].to_str().unwrap());
+    let now = app.clock.now().as_second();
+    assert_eq!(claims["iss"], "http://127.0.0.1:7070");
+    assert_eq!(claims["aud"], orders.url);
+    assert_eq!(claims["sub"], "sarah");
+    assert_eq!(claims["email"], "sarah@example.com");
+    assert_eq!(claims["assurance"], "verified");
+    assert_eq!(claims["environment"], "production");
+    assert_eq!(claims["action"], "order_status");
+    assert_eq!(claims["htm"], "GET");
+    assert_eq!(
+        claims["htu"],
+        format!("{}/customers/sarah/orders?number=A-10001", orders.url)
+    );
+    assert_eq!(
+        claims["body_sha256"],
+        "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
+    );
+    assert_eq!(
+        (&claims["iat"], &claims["exp"]),
+        (&json!(now), &json!(now + 60))
+    );
+    assert_eq!(headers["idempotency-key"], claims["call"].as_str().unwrap());
+}
+
+#[tokio::test]
+async fn i3_an_action_does_not_run_for_an_anonymous_visitor() {
+    let orders = Orders::answering(200, "{}").await;
+    let app = app_with_orders(&orders, json!({})).await;
+
+    let lines = asks_for_the_order(&app.stranger().await).await;
+
+    assert_eq!(lines[1], "call order_status finished (refused)");
+    assert!(orders.requests().is_empty(), "nothing left");
+}
+
+#[tokio::test]
+async fn g1_a_model_that_names_an_identity_sends_nothing() {
+    for field in ["customer_id", "user_id", "sub"] {
+        let orders = Orders::answering(200, "{}").await;
+        let app = app_with_orders(&orders, json!({ field: "tom" })).await;
+
+        let lines = asks_for_the_order(&app.visitor("sarah").await).await;
+
+        assert_eq!(lines[2], "call order_status finished (failed)", "{field}");
+        assert!(orders.requests().is_empty(), "nothing left");
+    }
+}
+
+#[tokio::test]
+async fn i3_an_action_without_a_staging_address_is_not_offered_in_staging() {
+    let orders = Orders::answering(200, "{}").await;
+    let app = app_with_orders(&orders, json!({})).await;
+    let token = app.signed(Environment::Staging, &app.claims("sarah"));
+    let answer = app
+        .opens(Environment::Staging, json!({ "token": token }))
+        .await;
+
+    let lines = asks_for_the_order(&Visitor::of(&app, &answer)).await;
+
+    assert_eq!(lines[1], "call order_status finished (refused)");
+    assert!(orders.requests().is_empty(), "nothing left");
+}
+
+#[tokio::test]
+async fn i7_a_redirect_is_not_followed_and_a_private_host_is_not_called() {
+    let orders = Orders::answering(302, "").await;
+    let app = app_with_orders(&orders, json!({})).await;
+    let lines = asks_for_the_order(&app.visitor("sarah").await).await;
+    assert_eq!(lines[2], "call order_status finished (failed)");
+
+    let unlisted = Orders::answering(200, "{}").await;
+    let app = TestApp::with_script(&script(json!({}))).await;
+    let other = app_with_orders(&unlisted, json!({})).await;
+    let definition = other
+        .store
+        .actions(other.agent)
+        .await
+        .unwrap()
+        .remove(0)
+        .definition;
+    app.store
+        .put_action(app.agent, "order_status", &definition)
+        .await
+        .unwrap();
+    let lines = asks_for_the_order(&app.visitor("sarah").await).await;
+    assert_eq!(lines[2], "call order_status finished (failed)");
+    assert!(unlisted.requests().is_empty(), "nothing left");
+}
+
+#[tokio::test]
+async fn what_a_server_says_of_its_failure_reaches_nobody() {
+    let orders = Orders::answering(500, "stack trace: secret=hunter2").await;
+    let app = app_with_orders(&orders, json!({})).await;
+    let sarah = app.visitor("sarah").await;
+
+    asks_for_the_order(&sarah).await;
+
+    let stored = app.stored_bytes();
+    assert!(!stored.windows(7).any(|window| window == b"hunter2"));
+}
+
+#[tokio::test]
+async fn a_model_that_breaks_off_ends_the_turn_visibly() {
+    let script = json!({ "replies": [
+        { "when": "hello", "deltas": [{ "text": "Well" }, { "hold": "http://127.0.0.1:1/refused" }] }
+    ] });
+    let app = TestApp::with_script(&script).await;
+    let sarah = app.visitor("sarah").await;
+    let conversation = sarah.opens_conversation().await;
+    let mut events = sarah.follows(None).await;
+
+    sarah.says(&conversation, "hello").await;
+
+    assert_eq!(events.reply().await.data["status"], "gave_up");
+    assert_eq!(
+        sarah.reads(&conversation).await,
+        ["visitor: hello", "status: gave_up"]
+    );
+}
+
+#[tokio::test]
+async fn s5_logging_out_ends_a_running_turn() {
+    let gate = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hold = format!("http://{}/", gate.local_addr().unwrap());
+    let script = json!({ "replies": [
+        { "when": "hello", "deltas": [{ "text": "Well" }, { "hold": hold }, { "text": ", late" }] }
+    ] });
+    let app = TestApp::with_script(&script).await;
+    let sarah = app.visitor("sarah").await;
+    let conversation = sarah.opens_conversation().await;
+    sarah.says(&conversation, "hello").await;
+    // The model is at its barrier, and stays there.
+    let _held = gate.accept().await.unwrap();
+    let on_another_device = app.visitor("sarah").await;
+    let mut events = on_another_device.follows(None).await;
+
+    sarah.logs_out().await;
+
+    assert_eq!(events.reply().await.data["status"], "cancelled");
+    let lines = on_another_device.reads(&conversation).await;
+    assert_eq!(lines, ["visitor: hello", "status: cancelled"]);
+}
