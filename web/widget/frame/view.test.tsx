@@ -1,0 +1,155 @@
+// @vitest-environment happy-dom
+import { render } from "preact";
+import { act } from "preact/test-utils";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Agent, Contact, Entry, MessageEntry } from "../../protocol/index.ts";
+import type { Change, Phase } from "./state.ts";
+import { Store } from "./store.ts";
+import { App } from "./view.tsx";
+import type { Actions } from "./view/actions.ts";
+
+const agent: Agent = { id: "agt_1", environment: "production", name: "Ada", suggestions: ["Where is my order?"], sign_in_url: "https://shop.example/login", appearance: { accent: null, position: "right" } };
+const sarah: Contact = { id: "cnt_sarah", name: "Sarah Miller" };
+const conversation = { id: "cnv_1", title: null, opened_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z", closed_at: null, last_message: null, from_before_sign_in: true };
+
+const says = (by: MessageEntry["by"], text: string, more: Partial<MessageEntry> = {}): MessageEntry => ({
+  id: `msg_${text.length}`, conversation: "cnv_1", number: text.length, at: "2026-01-01T00:00:00Z", kind: "message", by, text, ...more,
+});
+
+let done: string[];
+let root: HTMLElement;
+let store: Store;
+
+/** Events that handlers are called with are not what was done. */
+const note = (name: string) => (arg?: unknown) => void done.push(typeof arg === "string" ? `${name} ${arg}` : name);
+const actions: Actions = {
+  send: note("send"), retryMessage: note("retryMessage"), compose: note("compose"), close: note("close"), retryIdentity: note("retryIdentity"),
+  openList: note("openList"), closeList: note("closeList"), show: note("show"), notMine: note("notMine"),
+};
+
+const happens = (...changes: readonly Change[]) => act(() => changes.forEach(store.dispatch));
+const signsIn = (contact: Contact | null): Change => ({
+  type: "signed_in",
+  opened: { session: "s", expires_at: "", assurance: contact ? "verified" : "anonymous", greeting: contact ? "Hi Sarah" : "Hi", agent, ...(contact && { contact, conversation }) },
+});
+const shows = (...entries: readonly Entry[]): Change => ({ type: "entries", conversation: "cnv_1", entries, fresh: true });
+const button = (name: string) => [...root.querySelectorAll("button")].find((b) => b.textContent === name || b.getAttribute("aria-label") === name);
+
+beforeEach(() => {
+  done = [];
+  store = new Store();
+  root = document.createElement("div");
+  document.body.append(root);
+  act(() => render(<App store={store} actions={actions} />, root));
+});
+
+afterEach(() => {
+  render(null, root);
+  root.remove();
+});
+
+describe("what others wrote", () => {
+  const hostile = '<img src=x onerror=alert(1)><script>alert(2)</script> <b style="color:red">x</b> ![p](https://evil.example/p.gif) [x](javascript:alert(3))';
+
+  it.each(["visitor", "agent", "operator"] as const)("never becomes markup: %s", async (by) => {
+    await happens(signsIn(sarah), shows(says(by, hostile)));
+
+    expect(root.querySelectorAll(".thread :is(img, script, iframe, style, b, object, [style], [onerror])")).toHaveLength(0);
+    expect(root.textContent).toContain("<script>alert(2)</script>");
+    for (const link of root.querySelectorAll(".bubble a")) expect(link.getAttribute("href")).toBe("https://evil.example/p.gif");
+  });
+
+  it("links away, apart from this frame and telling it nothing", async () => {
+    await happens(signsIn(sarah), shows(says("agent", "[shop](https://shop.example/)")));
+
+    const link = root.querySelector(".bubble a");
+    expect([link?.getAttribute("rel"), link?.getAttribute("target")]).toEqual(["noopener noreferrer nofollow", "_blank"]);
+  });
+
+  it("cites sources that can be opened, and only those", async () => {
+    const citations = [{ number: 1, title: "Returns", url: "https://shop.example/returns" }, { number: 2, title: "Trap", url: "javascript:alert(1)" }];
+    await happens(signsIn(sarah), shows(says("agent", "See [1], [2] and [3].", { citations })));
+
+    expect([...root.querySelectorAll("a.cite")].map((a) => a.getAttribute("href"))).toEqual(Array(2).fill("https://shop.example/returns"));
+    expect(root.querySelector("[data-by] .bubble")?.textContent).toContain("[3]");
+  });
+
+  it("is not a link to sign in unless it is a safe one", async () => {
+    await happens(signsIn(null), { type: "agent", agent: { ...agent, sign_in_url: "javascript:alert(1)" }, greeting: "Hi" });
+    expect(root.querySelector("a")).toBeNull();
+  });
+});
+
+describe("a locked chat", () => {
+  it.each([
+    [{ name: "renewing" }, "Signing you in again…"],
+    [{ name: "expired" }, "Your session has ended"],
+    [{ name: "refused", code: "token_expired", message: "" }, "We could not confirm who you are"],
+    [{ name: "failed", code: "unreachable", message: "" }, "The chat is not available"],
+    [{ name: "sign_in" }, "Sign in to chat"],
+  ] satisfies [Phase, string][])("shows why, and nothing of the visitor: %j", async (phase, words) => {
+    await happens(signsIn(sarah), shows(says("visitor", "a secret")), { type: "composed", text: "half a thought" });
+
+    await happens({ type: "locked", phase });
+
+    expect(root.textContent).toContain(words);
+    expect(root.innerText + root.textContent).not.toMatch(/secret|thought|Sarah/);
+    expect(root.querySelector("textarea")).toBeNull();
+  });
+
+  it("offers the site's sign-in and another try", async () => {
+    await happens(signsIn(sarah), { type: "locked", phase: { name: "expired" } });
+
+    expect(root.querySelector("a.button")?.getAttribute("href")).toBe("https://shop.example/login");
+    button("Try again")?.click();
+    expect(done).toEqual(["retryIdentity"]);
+  });
+});
+
+describe("the chat", () => {
+  it("greets by name and shows the shield", async () => {
+    await happens(signsIn(sarah));
+    expect(root.querySelector("[data-greeting]")?.textContent).toBe("Hi Sarah");
+    expect(root.querySelector("[data-verified]")?.getAttribute("aria-label")).toBe("Signed in as Sarah Miller");
+  });
+
+  it("keeps the text while offline, and does not send it", async () => {
+    await happens(signsIn(sarah), { type: "composed", text: "hello" }, { type: "online", online: false });
+
+    root.querySelector("form")?.dispatchEvent(new Event("submit", { cancelable: true }));
+
+    expect(done).toEqual([]);
+    expect(root.querySelector("textarea")?.value).toBe("hello");
+    expect(root.textContent).toContain("You are offline");
+  });
+
+  it("sends with Enter, but not while a word is being composed", async () => {
+    await happens(signsIn(sarah), { type: "composed", text: "hello" });
+    const field = root.querySelector("textarea");
+
+    field?.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", shiftKey: true }));
+    field?.dispatchEvent(Object.assign(new KeyboardEvent("keydown", { key: "Enter" }), {}, { isComposing: true }));
+    expect(done).toEqual([]);
+    field?.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", cancelable: true }));
+    expect(done).toEqual(["send hello"]);
+  });
+
+  it("lets a failed message be tried again", async () => {
+    await happens(signsIn(sarah), { type: "queued", outgoing: { id: "u1", text: "x", state: "sending" } }, { type: "failed", id: "u1", problem: "Not sent." });
+    button("Try again")?.click();
+    expect(done).toEqual(["retryMessage u1"]);
+  });
+
+  it("lets the visitor say that a conversation is not theirs", async () => {
+    const status: Entry = { id: "ent_1", conversation: "cnv_1", number: 1, at: "", kind: "status", status: "continued_from_before_sign_in", text: "Continued from before you signed in" };
+    await happens(signsIn(sarah), shows(status));
+    button("Not mine")?.click();
+    expect(done).toEqual(["notMine"]);
+  });
+
+  it("draws nothing for what a newer server may send", async () => {
+    const unknown = { id: "ent_1", conversation: "cnv_1", number: 1, at: "", kind: "hologram" } as unknown as Entry;
+    await happens(signsIn(sarah), shows(unknown, says("agent", "hello")));
+    expect(root.querySelectorAll("[data-entry]")).toHaveLength(1);
+  });
+});
