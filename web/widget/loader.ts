@@ -11,7 +11,6 @@ import { Source } from "./loader/source.ts";
 import { makeStage, type Stage } from "./loader/stage.ts";
 
 type Handler = (detail: Detail) => void;
-type Command = (...args: readonly unknown[]) => unknown;
 type Global = ((command: string, ...args: readonly unknown[]) => Promise<unknown>) & {
   q?: ArrayLike<unknown>[];
   loaded?: true;
@@ -28,7 +27,9 @@ function complain({ code, message, hint }: Failure): void {
   console.error(`[maitred] ${code}: ${message}${hint ? `. ${hint}` : ""}`);
 }
 
-const badCommand = (message: string) => Object.assign(new Error(message), { code: "bad_command" });
+const failed = (code: string, message: string) => Object.assign(new Error(message), { code });
+const badCommand = (message: string) => failed("bad_command", message);
+const DESTROYED = "the widget was destroyed";
 
 function whenIdle(run: () => void): void {
   const idle = () => {
@@ -39,157 +40,174 @@ function whenIdle(run: () => void): void {
   else addEventListener("load", idle, { once: true });
 }
 
-function start(script: HTMLScriptElement, queued: readonly ArrayLike<unknown>[]): Global {
-  const { agent = "", environment = "production", token, locale, open: startOpen } = script.dataset;
-  const { origin } = new URL(script.src);
-  const handlers = new Map<string, Set<Handler>>();
-  const source = new Source();
-  let stage: Stage | undefined;
-  let standing: Standing = { assurance: null, contact: null };
-  let opened = false;
-  let hidden = false;
-  let gone = false;
-  let unread = 0;
+/** One embedded chat: what the page asks of it, and what it tells the page. */
+class Widget {
+  readonly #handlers = new Map<string, Set<Handler>>();
+  readonly #source = new Source();
+  readonly #line: Line;
+  readonly #origin: string;
+  #stage: Stage | undefined;
+  #standing: Standing = { assurance: null, contact: null };
+  #opened = false;
+  #hidden = false;
+  #gone = false;
+  #unread = 0;
 
-  const emit = (name: EventName, detail: Detail = {}) => {
-    for (const handler of handlers.get(name) ?? []) {
+  readonly #commands: { readonly [name: string]: (...args: readonly unknown[]) => unknown } = {
+    identify: (given) => {
+      const wrong = this.#source.set(given);
+      if (wrong) throw badCommand(wrong);
+      return this.#line.request({ type: "identify" });
+    },
+    logout: () => {
+      this.#source.clear();
+      return this.#line.request({ type: "logout" });
+    },
+    open: () => this.#show(true),
+    close: () => this.#show(false),
+    toggle: () => this.#show(!this.#opened),
+    show: () => this.#hide(false),
+    hide: () => this.#hide(true),
+    destroy: () => this.#destroy(),
+    send: (text) => this.#line.request({ type: "send", text: String(text ?? "") }),
+    prefill: (text) => this.#line.tell({ type: "prefill", text: String(text ?? "") }),
+    set: (preferences) => this.#line.tell({ ...(preferences as Preferences), type: "set" }),
+    on: (event, handler) => void this.#handlersOf(event, handler).add(handler as Handler),
+    off: (event, handler) => void this.#handlersOf(event, handler).delete(handler as Handler),
+    state: () => ({ open: this.#opened, unread: this.#unread, ...this.#standing }),
+  };
+
+  constructor(
+    src: string,
+    private readonly agent: string,
+    private readonly environment: string,
+  ) {
+    this.#origin = new URL(src).origin;
+    this.#line = new Line(this.#origin, (message) => this.#hear(message));
+    addEventListener("keydown", this.#onKey);
+  }
+
+  /** Carries out a command; what it throws becomes a rejection. */
+  async run(command: string, args: readonly unknown[]): Promise<unknown> {
+    if (this.#gone) throw failed("destroyed", DESTROYED);
+    const run = Object.hasOwn(this.#commands, command) ? this.#commands[command] : undefined;
+    if (!run) throw badCommand(`unknown command \`${command}\`; known: ${Object.keys(this.#commands).join(" ")}`);
+    return run(...args);
+  }
+
+  /** Puts the launcher and the frame, unseen, into the page. */
+  build(): void {
+    if (this.#stage || this.#gone) return;
+    const path = [this.agent, this.environment].map(encodeURIComponent).join("/");
+    const stage = makeStage(`${this.#origin}/frame/${path}`, () => this.#show(!this.#opened));
+    this.#stage = stage;
+    stage.hide(this.#hidden);
+    this.#line.attach(stage.frame, () => this.#unreachable());
+    stage.show(this.#opened);
+  }
+
+  #hear(message: ToPage): void {
+    switch (message.type) {
+      case "look":
+        return this.#stage?.dress(message);
+      case "ask":
+        void this.#source.answer(message.reason).then((answer) => this.#line.tell({ type: "answer", id: message.id, answer }));
+        return undefined;
+      case "standing":
+        this.#standing = { assurance: message.assurance, contact: message.contact };
+        return undefined;
+      case "close":
+        return this.#show(false);
+      case "event":
+        return this.#pass(message.name, message.detail);
+      case "done":
+        return undefined;
+      default:
+        return message satisfies never;
+    }
+  }
+
+  #pass(name: EventName, detail: Detail): void {
+    if (name === "error" || name === "identify_failed") complain(detail as Failure);
+    if (name === "unread") {
+      this.#unread = Number(detail["count"]);
+      this.#stage?.label(this.#opened, this.#unread);
+    }
+    this.#emit(name, detail);
+  }
+
+  #emit(name: EventName, detail: Detail = {}): void {
+    for (const handler of this.#handlers.get(name) ?? []) {
       try {
         handler(detail);
       } catch (error) {
         reportError(error);
       }
     }
-  };
+  }
 
-  const fail = (name: "error" | "identify_failed", failure: Failure) => {
-    complain(failure);
-    emit(name, failure);
-  };
-
-  const hear = (message: ToPage) => {
-    switch (message.type) {
-      case "look":
-        stage?.dress(message);
-        break;
-      case "ask":
-        void source.answer(message.reason).then((answer) => line.tell({ type: "answer", id: message.id, answer }));
-        break;
-      case "standing":
-        standing = { assurance: message.assurance, contact: message.contact };
-        break;
-      case "close":
-        show(false);
-        break;
-      case "event": {
-        const { name, detail } = message;
-        if (name === "error" || name === "identify_failed") complain(detail as Failure);
-        if (name === "unread") {
-          unread = Number(detail["count"]);
-          stage?.label(opened, unread);
-        }
-        emit(name, detail);
-      }
-    }
-  };
-  const line = new Line(origin, hear);
-
-  const unreachable = () =>
-    fail("error", {
+  #unreachable(): void {
+    this.#pass("error", {
       code: "frame_unreachable",
-      message: `the chat at ${origin} did not answer within 10 s`,
-      hint: `Allow the origin ${location.origin} for this agent (${environment}), and ${origin} in this page's frame-src`,
+      message: `the chat at ${this.#origin} did not answer within 10 s`,
+      hint: `Allow the origin ${location.origin} for this agent (${this.environment}), and ${this.#origin} in this page's frame-src`,
     });
+  }
 
-  const build = () => {
-    if (stage || gone) return;
-    const path = [agent, environment].map(encodeURIComponent).join("/");
-    stage = makeStage(`${origin}/frame/${path}`, () => show(!opened));
-    stage.hide(hidden);
-    line.attach(stage.frame, unreachable);
-    stage.show(opened);
+  #show(open: boolean): void {
+    if (open) this.build();
+    if (open === this.#opened) return;
+    this.#opened = open;
+    this.#stage?.label(open, this.#unread);
+    this.#stage?.show(open);
+    this.#line.tell({ type: "shown", open });
+    this.#emit(open ? "open" : "close");
+  }
+
+  #hide(hidden: boolean): void {
+    this.#hidden = hidden;
+    this.#stage?.hide(hidden);
+  }
+
+  readonly #onKey = (event: KeyboardEvent): void => {
+    const inside = event.composedPath().includes(this.#stage?.frame.parentElement ?? window);
+    if (event.key === "Escape" && inside) this.#show(false);
   };
 
-  const show = (open: boolean) => {
-    if (open) build();
-    if (open === opened) return;
-    opened = open;
-    stage?.label(open, unread);
-    stage?.show(open);
-    line.tell({ type: "shown", open });
-    emit(open ? "open" : "close");
-  };
+  #handlersOf(event: unknown, handler: unknown): Set<Handler> {
+    if (typeof handler !== "function") throw badCommand("on and off need an event and a function");
+    const handlers = this.#handlers.get(String(event)) ?? new Set();
+    this.#handlers.set(String(event), handlers);
+    return handlers;
+  }
 
-  const hide = (hide: boolean) => {
-    hidden = hide;
-    stage?.hide(hide);
-  };
+  #destroy(): void {
+    this.#gone = true;
+    this.#line.close({ code: "destroyed", message: DESTROYED });
+    this.#stage?.remove();
+    removeEventListener("keydown", this.#onKey);
+    this.#handlers.clear();
+    delete window.maitred;
+  }
+}
 
-  const onKey = (event: KeyboardEvent) => {
-    if (event.key === "Escape" && opened && event.composedPath().includes(stage?.frame.parentElement ?? window)) show(false);
-  };
-  addEventListener("keydown", onKey);
-
-  const on = (event: unknown, handler: unknown, add: boolean) => {
-    const set = handlers.get(String(event)) ?? new Set<Handler>();
-    handlers.set(String(event), set);
-    if (typeof handler !== "function") throw badCommand(`${add ? "on" : "off"} needs an event and a function`);
-    if (add) set.add(handler as Handler);
-    else set.delete(handler as Handler);
-  };
-
-  const identify = (given: unknown) => {
-    const wrong = source.set(given);
-    if (wrong) throw badCommand(wrong);
-    return line.request({ type: "identify" });
-  };
-
-  const commands: { readonly [name: string]: Command } = {
-    identify,
-    logout: () => {
-      source.clear();
-      return line.request({ type: "logout" });
-    },
-    open: () => show(true),
-    close: () => show(false),
-    toggle: () => show(!opened),
-    show: () => hide(false),
-    hide: () => hide(true),
-    destroy: () => {
-      gone = true;
-      line.close({ code: "destroyed", message: "the widget was destroyed" });
-      stage?.remove();
-      removeEventListener("keydown", onKey);
-      handlers.clear();
-      delete window.maitred;
-    },
-    send: (text) => line.request({ type: "send", text: String(text ?? "") }),
-    prefill: (text) => line.tell({ type: "prefill", text: String(text ?? "") }),
-    set: (preferences) => line.tell({ ...(preferences as Preferences), type: "set" }),
-    on: (event, handler) => on(event, handler, true),
-    off: (event, handler) => on(event, handler, false),
-    state: () => ({ open: opened, unread, ...standing }),
-  };
-
+function start(script: HTMLScriptElement, queued: readonly ArrayLike<unknown>[]): Global {
+  const { agent = "", environment = "production", token, locale, open } = script.dataset;
+  const widget = new Widget(script.src, agent, environment);
   const maitred: Global = (command, ...args) => {
-    // An async function: what a command throws becomes a rejected promise.
-    const result = (async () => {
-      if (gone) throw Object.assign(new Error("the widget was destroyed"), { code: "destroyed" });
-      const run = Object.hasOwn(commands, command) ? commands[command] : undefined;
-      if (!run) throw badCommand(`unknown command \`${command}\`; known: ${Object.keys(commands).join(" ")}`);
-      return run(...args);
-    })();
+    const result = widget.run(command, args);
     // Said once, here; a page that does not look at the promise gets no second report.
     result.catch((failure: Failure) => failure.code === "bad_command" && complain(failure));
     return result;
   };
   maitred.loaded = true;
 
+  if (!agent) complain({ code: "bad_embed", message: "the script tag needs data-agent" });
   if (locale) void maitred("set", { locale });
   if (token) void maitred("identify", { token });
   for (const [command, ...args] of queued.map((call) => Array.from(call))) void maitred(String(command), ...args);
-  if (startOpen !== undefined && startOpen !== "false") void maitred("open");
-  else whenIdle(build);
-  if (!agent) complain({ code: "bad_embed", message: "the script tag needs data-agent" });
+  if (open !== undefined && open !== "false") void maitred("open");
+  else whenIdle(() => widget.build());
   return maitred;
 }
 

@@ -201,6 +201,19 @@ describe("a named visitor", () => {
     expect([...browser.stored]).toEqual([]);
   });
 
+  it("is whom the page named last, however late it is with the first", async () => {
+    const someone = tab();
+    let answer: (value: { kind: "token"; token: string }) => void = () => undefined;
+    someone.page = () => new Promise((resolve) => (answer = resolve));
+    const first = someone.chat.hear({ type: "identify", id: 1 });
+
+    await someone.logsIn(TOM);
+    answer({ kind: "token", token: SARAH });
+
+    await expect(first).rejects.toMatchObject({ name: "Over" });
+    expect(someone.state.greeting).toBe("Hi Tom, how can I help you today?");
+  });
+
   it("keeps the conversation begun before signing in", async () => {
     const browser = new Browser();
     const someone = tab(browser);
