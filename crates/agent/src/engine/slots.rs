@@ -5,7 +5,7 @@
 //! `^A-[0-9]{5}$`. It only reads; whether the value may be used (a customer's id
 //! never comes from text) is decided by whoever asks.
 
-use regex::{Regex, RegexBuilder};
+use regex::{Match, Regex, RegexBuilder};
 use serde_json::Value;
 
 /// A schema comes from an operator or from a remote server: its patterns may not eat our memory.
@@ -58,11 +58,10 @@ impl Slot {
 
     /// The first value in the text, as the schema spells it.
     pub fn find(&self, text: &str) -> Option<String> {
-        // Phones turn hyphens into dashes.
-        let text = text.replace(['‐', '‑', '–', '—', '−'], "-");
+        let text = plain_dashes(text);
         match &self.0 {
             Kind::Pattern { inside, whole } => {
-                tokens(inside, &text).find_map(|found| spelled(whole, found))
+                tokens(inside, &text).find_map(|found| spelled(whole, found.as_str()))
             }
             Kind::Choice(choices) => choice(choices, &text),
             Kind::Number { integer } => number(&text, *integer),
@@ -72,8 +71,29 @@ impl Slot {
 
     /// Whether a find says much about what the text is for: an order number
     /// does, any number or any word of a list does not.
-    pub fn is_telling(&self) -> bool {
+    pub(crate) fn is_telling(&self) -> bool {
         matches!(self.0, Kind::Pattern { .. })
+    }
+
+    /// The text with every value that has a pattern of its own replaced by words.
+    pub(crate) fn replace_all(&self, text: &str, words: &str) -> String {
+        let Kind::Pattern { inside, .. } = &self.0 else {
+            return text.to_owned();
+        };
+        let plain = plain_dashes(text);
+        let mut replaced = String::new();
+        let mut rest = 0;
+        for found in tokens(inside, &plain) {
+            replaced.push_str(&plain[rest..found.start()]);
+            replaced.push_str(words);
+            rest = found.end();
+        }
+        // Untouched text is given back as it was, dashes and all.
+        if rest == 0 {
+            text.to_owned()
+        } else {
+            replaced + &plain[rest..]
+        }
     }
 }
 
@@ -102,19 +122,21 @@ fn pattern_kind(pattern: &str) -> Option<Kind> {
     })
 }
 
+/// Phones turn hyphens into dashes.
+fn plain_dashes(text: &str) -> String {
+    text.replace(['‐', '‑', '–', '—', '−'], "-")
+}
+
 /// Matches that are not the middle of a longer word: `A-10002` is not in `A-100023`.
-fn tokens<'t>(inside: &'t Regex, text: &'t str) -> impl Iterator<Item = &'t str> {
-    inside.find_iter(text).filter_map(|found| {
+fn tokens<'t>(inside: &'t Regex, text: &'t str) -> impl Iterator<Item = Match<'t>> {
+    inside.find_iter(text).filter(|found| {
         let before = text[..found.start()].chars().next_back();
         let after = text[found.end()..].chars().next();
         let alone = |next: Option<char>, edge: Option<char>| {
             !(next.is_some_and(char::is_alphanumeric) && edge.is_some_and(char::is_alphanumeric))
         };
-        let edges = (
-            found.as_str().chars().next(),
-            found.as_str().chars().next_back(),
-        );
-        (alone(before, edges.0) && alone(after, edges.1)).then(|| found.as_str())
+        let value = found.as_str().chars();
+        alone(before, value.clone().next()) && alone(after, value.clone().next_back())
     })
 }
 
