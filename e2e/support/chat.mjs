@@ -1,0 +1,114 @@
+/** The widget, as a visitor uses it. */
+import assert from "node:assert/strict";
+import { until } from "./until.mjs";
+
+export const GREETING = "Hi, how can I help you today?";
+export const greetingFor = (name) => `Hi ${name}, how can I help you today?`;
+
+export class Chat {
+  /** @param {import("playwright-core").Page} page */
+  constructor(page) {
+    this.page = page;
+    this.host = page.locator("#maitred-widget");
+    this.launcher = this.host.locator("button");
+    this.view = this.host.locator("iframe").contentFrame();
+    this.greeting = this.view.locator("[data-greeting]");
+    this.composer = this.view.getByRole("textbox", { name: "Message" });
+    this.shield = this.view.locator("[data-verified]");
+    this.gate = this.view.locator(".gate[role=alert]");
+    this.calls = this.view.locator("[data-entry=call]");
+    this.statuses = this.view.locator("[data-entry=status]");
+    this.streaming = this.view.locator("[data-streaming]");
+  }
+
+  /** Messages that are stored. @param {"visitor" | "agent"} by */
+  messages(by) {
+    return this.view.locator(`[data-entry=message][data-by=${by}]`);
+  }
+
+  async open() {
+    await this.page.getByRole("button", { name: /^Open chat/ }).click();
+    await this.view.locator(".chat").waitFor();
+  }
+
+  /** @param {string} greeting the whole of it */
+  async greets(greeting) {
+    await until(`the greeting “${greeting}”`, async () => (await this.greeting.count()) === 1 && (await this.greeting.innerText()) === greeting);
+  }
+
+  /** Writes a message and sends it. @param {string} text */
+  async say(text) {
+    await this.composer.fill(text);
+    await this.composer.press("Enter");
+  }
+
+  /** Writes a message and gives the whole answer, as it reads. @param {string} text */
+  async ask(text) {
+    const before = await this.messages("agent").count();
+    await this.say(text);
+    return this.answer(before + 1);
+  }
+
+  /** The agent's message of that number, once its turn has ended. @param {number} number */
+  async answer(number) {
+    const answer = this.messages("agent").nth(number - 1);
+    await answer.waitFor();
+    await this.isQuiet();
+    return answer.locator(".bubble").innerText();
+  }
+
+  /** Nobody is writing. */
+  async isQuiet() {
+    await until("the agent is silent", async () => (await this.view.locator("[data-typing], [data-streaming]").count()) === 0);
+  }
+
+  /** Every stored message, oldest first: who and what. */
+  async transcript() {
+    return this.view.locator("[data-entry=message]").evaluateAll((messages) =>
+      messages.map((message) => `${message.dataset.by}: ${message.querySelector(".bubble").innerText}`),
+    );
+  }
+
+  /** The text of a message, wherever it stands, seen at last. @param {string} text */
+  async shows(text) {
+    await this.view.locator("[data-entry=message]", { hasText: text }).first().waitFor();
+  }
+
+  #frame() {
+    const frame = this.page.frames().find((each) => each !== this.page.mainFrame() && each.url().includes("/frame/"));
+    assert.ok(frame, "the chat's frame is there");
+    return frame;
+  }
+
+  /** What the frame's origin has stored in this browser. */
+  async storage() {
+    return this.#frame().evaluate(async () => ({
+      local: { ...localStorage },
+      session: { ...sessionStorage },
+      databases: ((await indexedDB.databases?.()) ?? []).map(({ name }) => name ?? ""),
+      caches: "caches" in window ? await caches.keys() : [],
+      cookie: document.cookie,
+    }));
+  }
+
+  /** All that there is of the page, its shadow root, the frame and its storage, as one text. */
+  async everything() {
+    // Of the shop's page what can be read: its login form, unseen, lists the sample accounts to everybody.
+    const page = await this.page.evaluate(() => {
+      const { shadowRoot } = document.querySelector("#maitred-widget") ?? {};
+      return [document.title, document.body.innerText, shadowRoot?.innerHTML].join("\n")
+        + JSON.stringify([{ ...localStorage }, { ...sessionStorage }]);
+    });
+    const frame = await this.#frame().evaluate(() => {
+      const fields = [...document.querySelectorAll("input, textarea")].map((field) => field["value"]);
+      return [document.documentElement.outerHTML, ...fields].join("\n");
+    });
+    return [page, frame, JSON.stringify(await this.storage())].join("\n");
+  }
+
+  /** @param {string[]} secrets */
+  async showsNothingOf(secrets) {
+    const everything = await this.everything();
+    assert.deepEqual(secrets.filter((secret) => everything.includes(secret)), []);
+  }
+}

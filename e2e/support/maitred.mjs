@@ -1,0 +1,187 @@
+/** Starts the real binary, as an operator would. */
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
+import { afterwards, temporaryDirectory } from "./cleanup.mjs";
+import { until } from "./until.mjs";
+
+/** @typedef {import("node:test").TestContext} Test */
+
+const BINARY = process.env.MAITRED_BIN
+  ? resolve(process.env.MAITRED_BIN)
+  : resolve(import.meta.dirname, "../../target/release/maitred");
+
+const START_WITHIN = 60_000;
+const STOP_WITHIN = 30_000;
+
+/** What the surroundings set must not reach the program under test. */
+function cleanEnvironment(extra = {}) {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("MAITRED_"));
+  return { ...Object.fromEntries(inherited), ...extra };
+}
+
+/** A port that nobody listens on, on loopback. */
+export async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/**
+ * Runs a command to its end.
+ *
+ * @param {string[]} args
+ * @returns {Promise<{ code: number, stdout: string, stderr: string }>}
+ */
+export function run(args) {
+  return new Promise((done) => {
+    const options = { env: cleanEnvironment(), timeout: START_WITHIN };
+    const child = execFile(BINARY, args, options, (_error, stdout, stderr) => {
+      done({ code: child.exitCode ?? -1, stdout, stderr });
+    });
+  });
+}
+
+/**
+ * Runs a command that answers with one JSON value.
+ *
+ * @param {string[]} args
+ */
+export async function runForJson(args) {
+  const { code, stdout, stderr } = await run([...args, "--json"]);
+  assert.equal(code, 0, `maitred ${args.join(" ")}: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
+/** A running program. */
+export class Maitred {
+  #child;
+  #output = "";
+
+  /**
+   * @param {string[]} args
+   * @param {string} url where it serves
+   * @param {Record<string, string>} environment
+   */
+  constructor(args, url, environment) {
+    this.url = url;
+    this.#child = spawn(BINARY, args, { env: cleanEnvironment(environment), stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text) => {
+        this.#output += text;
+      });
+    }
+  }
+
+  /** All that it printed. */
+  get output() {
+    return this.#output;
+  }
+
+  get #isOver() {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  async ready() {
+    await until(
+      "maitred is ready",
+      async () => {
+        assert.ok(!this.#isOver, `maitred ended at once: ${this.#output}`);
+        const answer = await fetch(`${this.url}/readyz`).catch(() => null);
+        return answer?.status === 200;
+      },
+      START_WITHIN,
+    );
+    return this;
+  }
+
+  /**
+   * Asks it to stop and expects that it does so cleanly.
+   *
+   * @param {NodeJS.Signals} [signal]
+   */
+  async stop(signal = "SIGTERM") {
+    if (this.#isOver) return;
+    const late = setTimeout(() => this.#child.kill("SIGKILL"), STOP_WITHIN);
+    this.#child.kill(signal);
+    await once(this.#child, "exit");
+    clearTimeout(late);
+    assert.equal(this.#child.exitCode, 0, `exit code after ${signal}: ${this.#output}`);
+  }
+
+  /** `kill -9`. */
+  async kill() {
+    this.#child.kill("SIGKILL");
+    await once(this.#child, "exit");
+  }
+}
+
+/**
+ * @param {Test} t
+ * @param {string[]} args
+ * @param {string} url
+ * @param {Record<string, string>} [environment]
+ */
+async function start(t, args, url, environment = {}) {
+  const maitred = new Maitred(args, url, environment);
+  afterwards(t, () => maitred.stop());
+  return maitred.ready();
+}
+
+/**
+ * @typedef {object} Demo
+ * @property {Maitred} maitred
+ * @property {string} shop the shop's origin
+ * @property {string} data
+ * @property {{ agent: string, key: string, secret: string }} settings what the shop was told
+ * @property {() => Promise<Maitred>} restart starts it again, on the same data and ports
+ */
+
+/**
+ * `maitred demo`, on free ports.
+ *
+ * @param {Test} t
+ * @param {string} [data]
+ * @returns {Promise<Demo>}
+ */
+export async function startDemo(t, data) {
+  const directory = data ?? (await temporaryDirectory(t));
+  const [port, shopPort] = [await freePort(), await freePort()];
+  const args = ["demo", "--listen", `127.0.0.1:${port}`, "--shop", `localhost:${shopPort}`, "--data", directory];
+  const again = () => start(t, args, `http://127.0.0.1:${port}`);
+  const maitred = await again();
+  return {
+    maitred,
+    shop: `http://localhost:${shopPort}`,
+    data: directory,
+    settings: JSON.parse(await readFile(join(directory, "shop.json"), "utf8")),
+    restart: again,
+  };
+}
+
+/**
+ * @typedef {object} Service
+ * @property {Maitred} maitred
+ * @property {() => Promise<Maitred>} restart starts it again, on the same data and port
+ */
+
+/**
+ * `maitred serve`, on a free port.
+ *
+ * @param {Test} t
+ * @param {string} data
+ * @param {Record<string, string>} environment
+ * @returns {Promise<Service>}
+ */
+export async function startServer(t, data, environment) {
+  const port = await freePort();
+  const args = ["serve", "--listen", `127.0.0.1:${port}`, "--data", data];
+  const again = () => start(t, args, `http://127.0.0.1:${port}`, environment);
+  return { maitred: await again(), restart: again };
+}
