@@ -3,7 +3,12 @@
 //! Exit codes: 0 good, 1 the thing asked is not so, 2 wrong usage, 3 could not
 //! find out.
 
-mod manage;
+mod action;
+mod agent;
+mod data;
+mod key;
+mod knowledge;
+mod token;
 
 use std::{
     io::{self, Write},
@@ -32,8 +37,23 @@ enum Command {
     Serve(Serve),
     /// Try it: maitred and a sample shop that uses it, on this machine only
     Demo(Demo),
-    #[command(flatten)]
-    Manage(manage::Manage),
+    /// Agents
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
+    /// Signing keys: what verifies the tokens of your site
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Tokens, for trying things
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Actions: what an agent may do for a visitor
+    #[command(subcommand)]
+    Action(action::ActionCommand),
+    /// What an agent answers from
+    #[command(subcommand)]
+    Knowledge(knowledge::KnowledgeCommand),
+    /// Print the settings that are in force
+    CheckConfig(data::Data),
 }
 
 #[derive(Debug, clap::Args)]
@@ -51,33 +71,32 @@ struct Serve {
 impl Cli {
     /// Does what was asked.
     pub(crate) async fn run(self) -> ExitCode {
+        let is_server = matches!(self.command, Command::Serve(_));
+        log_to_stderr(if is_server { "info" } else { "warn" });
         let done = match self.command {
-            Command::Serve(serve) => {
-                log_to_stderr("info");
-                serve.run().await.map(|()| ExitCode::SUCCESS)
-            }
-            Command::Demo(demo) => {
-                log_to_stderr("warn");
-                demo.run().await.map(|()| ExitCode::SUCCESS)
-            }
-            Command::Manage(manage) => {
-                log_to_stderr("warn");
-                manage.run().await
-            }
+            Command::Serve(serve) => serve.run().await,
+            Command::Demo(demo) => demo.run().await,
+            Command::Agent(command) => command.run().await,
+            Command::Key(command) => command.run().await,
+            Command::Token(command) => command.run().await,
+            Command::Action(command) => command.run().await,
+            Command::Knowledge(command) => command.run().await,
+            Command::CheckConfig(data) => data.check_config(),
         };
         done.unwrap_or_else(|error| report(&error))
     }
 }
 
 impl Serve {
-    async fn run(self) -> anyhow::Result<()> {
+    async fn run(self) -> anyhow::Result<ExitCode> {
         let config = Config::load(
             &self.overrides,
             self.listen.as_deref(),
             self.public_url.as_deref(),
             std::env::vars(),
         )?;
-        serve::serve(config).await
+        serve::serve(config).await?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 

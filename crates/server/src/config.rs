@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use jiff::SignedDuration;
 use maitred_store::Location;
+use secrecy::SecretString;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -25,12 +26,31 @@ pub struct Config {
     /// Scheme, host and port; no trailing slash.
     pub(crate) public_url: String,
     pub(crate) data: PathBuf,
+    pub(crate) master_key: MasterKeySource,
     pub(crate) max_connections: usize,
     pub(crate) database: Location,
     pub(crate) session_grace: SignedDuration,
     pub(crate) anonymous_for: SignedDuration,
     pub(crate) outbound_allow: Vec<String>,
     pub(crate) script: Option<PathBuf>,
+}
+
+/// Where the master key comes from (rule K2).
+#[derive(Clone)]
+pub(crate) enum MasterKeySource {
+    /// A file, made on first start.
+    File(PathBuf),
+    /// The settings themselves: the environment, most likely.
+    Given(SecretString),
+}
+
+impl std::fmt::Debug for MasterKeySource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => path.fmt(f),
+            Self::Given(_) => f.write_str("[hidden]"),
+        }
+    }
 }
 
 /// What the command line says of it.
@@ -63,6 +83,8 @@ struct Server {
     listen: String,
     public_url: String,
     data: PathBuf,
+    master_key: String,
+    master_key_file: String,
     max_connections: usize,
 }
 
@@ -146,6 +168,7 @@ impl Config {
             listen,
             public_url: public_url(&file.server.public_url, listen)?,
             database: location(&file.database.url, &file.server.data),
+            master_key: master_key(&file.server),
             data: file.server.data,
             max_connections: file.server.max_connections,
             session_grace: SignedDuration::from_secs(grace),
@@ -204,6 +227,14 @@ fn location(url: &str, data: &Path) -> Location {
         Location::Postgres(url.to_owned())
     } else {
         Location::Sqlite(PathBuf::from(url))
+    }
+}
+
+fn master_key(server: &Server) -> MasterKeySource {
+    match (server.master_key.as_str(), server.master_key_file.as_str()) {
+        ("", "") => MasterKeySource::File(server.data.join("master.key")),
+        ("", file) => MasterKeySource::File(PathBuf::from(file)),
+        (key, _) => MasterKeySource::Given(key.to_owned().into()),
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use anyhow::{Context, bail, ensure};
@@ -59,7 +60,7 @@ struct ShopFile {
 
 impl Demo {
     /// Runs both until Ctrl-C.
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         ensure!(
             self.listen.ip().is_loopback(),
             "`{}` is not a loopback address\nhint: a demo's logins are public knowledge, so it listens on this machine only; use `maitred serve` for others",
@@ -84,8 +85,7 @@ impl Demo {
             data: self.data.join("shop"),
         })?;
         let app = App::new(config, store).await?;
-        // Embedding the help pages takes a moment: not the first visitor's.
-        app.agent.prepare(shop_file.agent).await?;
+        prepare_in_the_background(&app, shop_file.agent);
         let stop = serve::asked_to_stop()?;
         print_welcome(&app.config.public_url, &shop_url, &self.data)?;
 
@@ -96,7 +96,7 @@ impl Demo {
             "\nStopped. Everything is kept in `{}`.",
             self.data.display()
         )?;
-        Ok(())
+        Ok(ExitCode::SUCCESS)
     }
 
     fn config(&self) -> anyhow::Result<Config> {
@@ -113,6 +113,16 @@ impl Demo {
         config.outbound_allow = vec![self.shop.clone()];
         Ok(config)
     }
+}
+
+/// Embedding the help pages takes a moment: not the first visitor's.
+fn prepare_in_the_background(app: &App, agent: AgentId) {
+    let preparing = app.agent.clone();
+    app.tasks.spawn(async move {
+        if let Err(error) = preparing.prepare(agent).await {
+            tracing::error!(%error, "the agent's knowledge could not be made ready");
+        }
+    });
 }
 
 async fn serve_shop(

@@ -5,13 +5,19 @@ use std::{fs, net::SocketAddr, path::Path, time::Duration};
 use anyhow::{Context, bail};
 use maitred_core::clock::Clock;
 use maitred_store::{Location, MasterKey, Store};
+use secrecy::ExposeSecret;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{accept, app::App, config::Config, http};
+use crate::{
+    accept,
+    app::App,
+    config::{Config, MasterKeySource},
+    http,
+};
 
 /// How long turns may go on after the program was told to end (rule R7).
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -60,7 +66,11 @@ pub(crate) async fn open(config: &Config) -> anyhow::Result<Store> {
     {
         make_directory(parent)?;
     }
-    let master = MasterKey::at(&config.data.join("master.key"))?;
+    let master = match &config.master_key {
+        MasterKeySource::File(path) => MasterKey::at(path)?,
+        MasterKeySource::Given(key) => MasterKey::parse(key.expose_secret())
+            .context("`server.master_key` must be 43 base64url characters")?,
+    };
     Ok(Store::open(&config.database, master, Clock::system()).await?)
 }
 

@@ -1,0 +1,89 @@
+//! `maitred agent`: agents and their environments.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use maitred_core::agent::{Origin, Settings};
+use serde_json::{Value, json};
+
+use super::data::{Data, Where};
+
+/// What can be done with agents.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgentCommand {
+    /// Make an agent with a production and a staging environment
+    Create {
+        /// What visitors read above the chat
+        name: String,
+        /// A site that may embed the widget in production, like `https://shop.example`; repeatable
+        #[arg(long = "origin", value_name = "ORIGIN")]
+        origins: Vec<String>,
+        /// A site that may embed it in staging; repeatable
+        #[arg(long = "staging-origin", value_name = "ORIGIN")]
+        staging_origins: Vec<String>,
+        /// Where visitors sign in
+        #[arg(long, value_name = "URL")]
+        sign_in_url: Option<String>,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// List the agents
+    List {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Show one agent
+    Show {
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+impl AgentCommand {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Create {
+                name,
+                origins,
+                staging_origins,
+                sign_in_url,
+                data,
+            } => {
+                let settings = |origins: &[String]| -> anyhow::Result<Settings> {
+                    let origins: Result<Vec<_>, _> =
+                        origins.iter().map(|text| Origin::parse(text)).collect();
+                    let sign_in_url = sign_in_url.clone();
+                    Ok(Settings {
+                        origins: origins?,
+                        sign_in_url,
+                        ..Settings::default()
+                    })
+                };
+                let (production, staging) = (settings(&origins)?, settings(&staging_origins)?);
+                let store = data.open().await?;
+                let agent = store.create_agent(&name, &production, &staging).await?;
+                data.print(&json!({ "agent": agent.id.to_string(), "name": agent.name }))
+            }
+            Self::List { data } => {
+                let agents = data.open().await?.agents().await?;
+                let list = agents
+                    .iter()
+                    .map(|it| json!({ "agent": it.id.to_string(), "name": it.name }))
+                    .collect();
+                data.print(&Value::Array(list))
+            }
+            Self::Show { place } => {
+                let store = place.data.open().await?;
+                let (agent, settings) = place.found(&store).await?;
+                let origins: Vec<&str> = settings.origins.iter().map(Origin::as_str).collect();
+                place.data.print(&json!({
+                    "agent": agent.id.to_string(),
+                    "name": agent.name,
+                    "environment": place.environment.as_str(),
+                    "origins": origins,
+                    "sign_in_url": settings.sign_in_url,
+                }))
+            }
+        }
+    }
+}
