@@ -269,3 +269,26 @@ async fn s5_logging_out_ends_a_running_turn() {
     let lines = on_another_device.reads(&conversation).await;
     assert_eq!(lines, ["visitor: hello", "status: cancelled"]);
 }
+
+#[tokio::test]
+async fn i6_an_anonymous_call_carries_an_assertion_without_a_subject() {
+    let orders = Orders::answering(200, "{}").await;
+    let app = app_with_orders(&orders, json!({})).await;
+    let stored = app.store.actions(app.agent).await.unwrap().remove(0);
+    let mut definition: Value = serde_json::from_str(&stored.definition).unwrap();
+    definition["assurance"] = json!("anonymous");
+    definition["http"]["url"]["production"] = json!(format!("{}/opening-hours", orders.url));
+    let definition = definition.to_string();
+    app.store
+        .put_action(app.agent, "order_status", &definition)
+        .await
+        .unwrap();
+
+    let lines = asks_for_the_order(&app.stranger().await).await;
+
+    assert_eq!(lines[2], "call order_status finished (succeeded)");
+    let (_, headers) = &orders.requests()[0];
+    let claims = claims(headers["maitred-assertion"].to_str().unwrap());
+    assert_eq!(claims["assurance"], "anonymous");
+    assert!(claims.get("sub").is_none() && claims.get("email").is_none());
+}
