@@ -25,6 +25,10 @@ use regression::{Example, Regression};
 /// whatever it was shipped for.
 const SAME_MEANING: f32 = 0.8;
 
+/// How likely none of the Actions is, beside all Actions together. Less lets them
+/// run for more of what is meant, and of what is not.
+const SHARE_OF_NONE: f32 = 0.8;
+
 /// Ways of talking that every agent understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Intent {
@@ -144,7 +148,15 @@ impl Classifier {
             examples.extend(kept);
             labels.push(label.clone());
         }
-        let regression = Regression::train(&examples, labels.len());
+        // None of the Actions is about as likely as all of them together: more
+        // Actions shall not make each of them quicker to run.
+        let n_actions = u16::try_from(actions.len()).map_or(f32::MAX, f32::from);
+        let share = |label: &Label| match label {
+            Label::Action(_) | Label::Intent(_) => 1.0,
+            Label::None => SHARE_OF_NONE * n_actions.max(1.0),
+        };
+        let shares: Vec<f32> = labels.iter().map(share).collect();
+        let regression = Regression::train(&examples, &shares);
         Self {
             labels,
             regression,

@@ -160,7 +160,7 @@ impl Default for Thresholds {
     /// Measured on questions of 125 topics: see `examples/measure.rs`.
     fn default() -> Self {
         Self {
-            answer: 0.55,
+            answer: 0.6,
             maybe: 0.4,
         }
     }

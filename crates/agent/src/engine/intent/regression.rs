@@ -2,10 +2,10 @@
 
 use crate::engine::embed::{Embedding, dot};
 
-/// How strongly small weights are preferred.
-const DECAY: f32 = 1e-4;
+/// How strongly small weights are preferred, for each label's share.
+const DECAY: f32 = 1e-3;
 /// Enough for the probabilities to stand still in the second digit.
-const ROUNDS: u16 = 300;
+const ROUNDS: u16 = 400;
 
 /// An embedding and what it is an example of.
 pub(super) struct Example {
@@ -46,15 +46,17 @@ impl Row {
 }
 
 impl Regression {
-    /// Fits `n_labels` rows by accelerated gradient descent, which starts at zero
+    /// Fits a row for each of `shares`, by accelerated gradient descent, which starts at zero
     /// and takes a fixed number of rounds: the same examples give the same model.
-    pub(super) fn train(examples: &[Example], n_labels: usize) -> Self {
-        let importances = importances(examples, n_labels);
+    pub(super) fn train(examples: &[Example], shares: &[f32]) -> Self {
+        let importances = importances(examples, shares);
+        // The more labels, the less the examples of each count, and their weights resist it.
+        let decay = DECAY / shares.iter().sum::<f32>();
         // The gradient's steepness is at most 1 for unit embeddings beside a bias.
-        let step = 1.0 / (1.0 + DECAY);
+        let step = 1.0 / (1.0 + decay);
 
         let mut now = Self {
-            rows: vec![Row::zero(); n_labels],
+            rows: vec![Row::zero(); shares.len()],
         };
         let mut before = now.clone();
         for round in 0..ROUNDS {
@@ -66,7 +68,7 @@ impl Regression {
             }
             let mut next = ahead.clone();
             for (next, ahead) in next.rows.iter_mut().zip(&ahead.rows) {
-                next.add_to_weights(-step * DECAY, &ahead.weights);
+                next.add_to_weights(-step * decay, &ahead.weights);
             }
             for (example, importance) in examples.iter().zip(&importances) {
                 let probabilities = ahead.probabilities(&example.embedding);
@@ -96,16 +98,18 @@ impl Regression {
     }
 }
 
-/// What each example counts for; together they are 1. Every label counts alike:
-/// there are ten examples of an Action and hundreds of what runs none.
-fn importances(examples: &[Example], n_labels: usize) -> Vec<f32> {
-    let mut counts = vec![0.0_f32; n_labels];
+/// What each example counts for; together they are 1. However many examples a
+/// label has, they count for its share: there are ten of an Action, and hundreds
+/// of what runs none.
+fn importances(examples: &[Example], shares: &[f32]) -> Vec<f32> {
+    let mut counts = vec![0.0_f32; shares.len()];
     for example in examples {
         counts[example.label] += 1.0;
     }
-    let n_used: f32 = counts.iter().map(|count| count.min(1.0)).sum();
-    examples
+    let raw: Vec<f32> = examples
         .iter()
-        .map(|example| 1.0 / (counts[example.label] * n_used))
-        .collect()
+        .map(|example| shares[example.label] / counts[example.label])
+        .collect();
+    let sum: f32 = raw.iter().sum();
+    raw.into_iter().map(|importance| importance / sum).collect()
 }
