@@ -11,26 +11,38 @@ import { until } from "./until.mjs";
 
 const SHOTS = join(import.meta.dirname, "../shots");
 
-/** @type {Promise<import("playwright-core").Browser> | undefined} */
-let browser;
+/** As in a browser that people use: of what the driver turns off, storage that is kept apart by site is left on. */
+const PARTITIONED = "--disable-features=MediaRouter,OptimizationHints,PaintHolding,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable";
 
-function launched() {
-  browser ??= chromium.launch({
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** How the browser treats the storage of a frame of another site. @typedef {"partitioned" | "blocked"} Storage */
+
+/** @type {Map<Storage, Promise<import("playwright-core").Browser>>} */
+const browsers = new Map();
+
+/** @param {Storage} storage */
+function launched(storage) {
+  const known = browsers.get(storage);
+  if (known) return known;
+  const browser = chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
+    // Without partitions, the driver's profiles refuse all storage to frames of other sites.
+    args: storage === "partitioned" ? [...FLAGS, PARTITIONED] : FLAGS,
   });
+  browsers.set(storage, browser);
   return browser;
 }
 
 after(async () => {
-  if (browser) await (await browser).close();
+  for (const browser of browsers.values()) await (await browser).close();
 });
 
 const EVENTS = [
@@ -67,10 +79,10 @@ function watch(names) {
  * One browser profile: cookies and storage of its own.
  *
  * @param {Test} t
- * @param {import("playwright-core").BrowserContextOptions} [options]
+ * @param {Storage} [storage]
  */
-export async function newProfile(t, options = {}) {
-  const context = await (await launched()).newContext({ viewport: { width: 1280, height: 900 }, ...options });
+export async function newProfile(t, storage = "partitioned") {
+  const context = await (await launched(storage)).newContext({ viewport: { width: 1280, height: 900 } });
   afterwards(t, () => context.close());
   context.setDefaultTimeout(20_000);
   return new Profile(context);

@@ -45,6 +45,8 @@ export class Site {
   /** Set by `serves`, when agent and key are known. */
   maitred = "";
   agent = "";
+  /** @type {"production" | "staging"} */
+  environment = "production";
   /** @type {import("./tokens.mjs").Key} */
   key = { key: "", secret: "" };
   /** What `GET /chat-token` answers: a token, `null` for nobody, or a status. @type {(reason: string) => string | null | number} */
@@ -58,9 +60,10 @@ export class Site {
   /** The model's script waits here, wherever it says `hold`. */
   model = new Barrier();
 
-  /** @param {Test} t */
-  static async start(t) {
+  /** @param {Test} t @param {"production" | "staging"} [environment] */
+  static async start(t, environment = "production") {
     const site = new Site();
+    site.environment = environment;
     const server = createServer((request, response) => void site.#answer(request, response));
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -102,7 +105,7 @@ export class Site {
 
   #page() {
     return `<!doctype html><html lang="en"><title>A site</title><h1>A site</h1>
-      <script src="${this.maitred}/widget.js" data-agent="${this.agent}" async></script>
+      <script src="${this.maitred}/widget.js" data-agent="${this.agent}" data-environment="${this.environment}" async></script>
       <script>
         window.maitred ??= function () { (maitred.q ??= []).push(arguments) }
         maitred('identify', { getToken: (reason) => fetch('/chat-token?reason=' + reason).then(r =>
@@ -140,9 +143,10 @@ export async function startFor(t, site, replies, environment = {}) {
     await writeFile(path, JSON.stringify(value));
     return path;
   };
-  const { agent } = await runForJson(["agent", "create", "Site support", "--origin", site.origin, "--data", data]);
+  const origin = site.environment === "production" ? "--origin" : "--staging-origin";
+  const { agent } = await runForJson(["agent", "create", "Site support", origin, site.origin, "--data", data]);
   site.agent = agent;
-  site.key = await runForJson(["key", "create", "--agent", agent, "--data", data]);
+  site.key = await runForJson(["key", "create", "--agent", agent, "--environment", site.environment, "--data", data]);
   const action = await file("action.json", site.action());
   await runForJson(["action", "import", action, "--agent", agent, "--data", data]);
   const service = await startServer(t, data, {

@@ -7,7 +7,7 @@ import { startDemo } from "../support/maitred.mjs";
 import { SARAH, SECRETS_OF, TOM, logIn, logOut } from "../support/shop.mjs";
 import { until } from "../support/until.mjs";
 
-const HER_WORDS = "What's the status of my order?";
+const HER_WORDS = "Tell me, where is my order?";
 
 /** Sarah, in two tabs of one browser, with a conversation and a draft. */
 async function sarahInTwoTabs(t, shop) {
