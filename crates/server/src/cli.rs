@@ -94,14 +94,33 @@ impl Serve {
             self.listen.as_deref(),
             self.public_url.as_deref(),
             std::env::vars(),
-        )?;
+        )
+        .map_err(Usage::because)?;
         serve::serve(config).await?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Says what went wrong, and that it could not be found out or done.
+/// What was asked for cannot be asked for: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+impl Usage {
+    /// With everything that an error says.
+    pub(crate) fn because(error: impl Into<anyhow::Error>) -> anyhow::Error {
+        Self(told(&error.into())).into()
+    }
+}
+
+/// Says what went wrong: in the asking (2), or in finding it out (3).
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    _ = writeln!(io::stderr(), "error: {}", told(error));
+    ExitCode::from(if error.is::<Usage>() { 2 } else { 3 })
+}
+
+/// An error and its causes in one line, each said once.
+fn told(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
@@ -109,8 +128,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
             text = format!("{text}: {cause}");
         }
     }
-    _ = writeln!(io::stderr(), "error: {text}");
-    ExitCode::from(3)
+    text
 }
 
 fn log_to_stderr(default: &str) {

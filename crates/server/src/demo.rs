@@ -13,7 +13,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use maitred_core::{
     agent::{Origin, Settings},
     id::{AgentId, KeyId},
@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     accept,
     app::App,
+    cli::Usage,
     config::{Config, Overrides},
     serve,
 };
@@ -61,12 +62,14 @@ struct ShopFile {
 impl Demo {
     /// Runs both until Ctrl-C.
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
-        ensure!(
-            self.listen.ip().is_loopback(),
-            "`{}` is not a loopback address\nhint: a demo's logins are public knowledge, so it listens on this machine only; use `maitred serve` for others",
-            self.listen
-        );
-        let shop_port = shop_port(&self.shop)?;
+        if !self.listen.ip().is_loopback() {
+            return Err(Usage(format!(
+                "`{}` is not a loopback address\nhint: a demo's logins are public knowledge, so it listens on this machine only; use `maitred serve` for others",
+                self.listen
+            ))
+            .into());
+        }
+        let shop_port = shop_port(&self.shop).map_err(Usage::because)?;
         let shop_url = format!("http://{}", self.shop);
         let listener = serve::bind(self.listen, "--listen", &self.listen.ip().to_string()).await?;
         let shop_address = SocketAddr::from((loopback(), shop_port));

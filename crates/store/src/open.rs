@@ -1,6 +1,6 @@
 //! Opening and closing.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use maitred_core::clock::Clock;
 use sqlx::{
@@ -30,6 +30,21 @@ pub enum Location {
     Sqlite(PathBuf),
     /// A `postgres://` URL.
     Postgres(String),
+}
+
+impl fmt::Display for Location {
+    /// Without what may be secret in a URL: user, password, parameters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(url) => {
+                let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+                let rest = rest.split('?').next().unwrap_or_default();
+                let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+                write!(f, "postgres://{host}")
+            }
+        }
+    }
 }
 
 /// Everything that is kept. Cheap to clone.

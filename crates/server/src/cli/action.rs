@@ -4,9 +4,11 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
 use maitred_agent::action::Action;
-use serde_json::{Value, json};
 
-use super::data::{Where, read};
+use super::{
+    Usage,
+    data::{Where, fields, read},
+};
 
 /// What can be done with Actions.
 #[derive(Debug, Subcommand)]
@@ -30,21 +32,22 @@ impl ActionCommand {
         match self {
             Self::Import { file, place } => {
                 let text = read(&file)?;
-                let action = Action::parse(&text)?;
+                let action = Action::parse(&text).map_err(Usage::because)?;
                 let store = place.data.open().await?;
                 place.found(&store).await?;
                 store.put_action(place.agent, &action.name, &text).await?;
                 place
                     .data
-                    .print(&json!({ "action": action.name, "requires": action.requires.as_str() }))
+                    .print(fields! { action: action.name, assurance: action.requires.as_str() })
             }
             Self::List { place } => {
                 let actions = place.data.open().await?.actions(place.agent).await?;
                 let list = actions
                     .iter()
-                    .map(|it| json!({ "action": it.name, "version": it.version }))
+                    .map(|it| fields! { action: it.name, version: it.version })
                     .collect();
-                place.data.print(&Value::Array(list))
+                let none = "there is no Action yet; `maitred action import FILE` adds one";
+                place.data.print_list(list, none)
             }
         }
     }

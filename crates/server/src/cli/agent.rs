@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use maitred_core::agent::{Origin, Settings};
-use serde_json::{Value, json};
 
-use super::data::{Data, Where};
+use super::{
+    Usage,
+    data::{Data, Where, fields},
+};
 
 /// What can be done with agents.
 #[derive(Debug, Subcommand)]
@@ -52,9 +54,10 @@ impl AgentCommand {
                 let settings = |origins: &[String]| -> anyhow::Result<Settings> {
                     let origins: Result<Vec<_>, _> =
                         origins.iter().map(|text| Origin::parse(text)).collect();
+                    let origins = origins.map_err(Usage::because)?;
                     let sign_in_url = sign_in_url.clone();
                     Ok(Settings {
-                        origins: origins?,
+                        origins,
                         sign_in_url,
                         ..Settings::default()
                     })
@@ -62,27 +65,30 @@ impl AgentCommand {
                 let (production, staging) = (settings(&origins)?, settings(&staging_origins)?);
                 let store = data.open().await?;
                 let agent = store.create_agent(&name, &production, &staging).await?;
-                data.print(&json!({ "agent": agent.id.to_string(), "name": agent.name }))
+                data.print(fields! { agent: agent.id.to_string(), name: agent.name })
             }
             Self::List { data } => {
                 let agents = data.open().await?.agents().await?;
                 let list = agents
                     .iter()
-                    .map(|it| json!({ "agent": it.id.to_string(), "name": it.name }))
+                    .map(|it| fields! { agent: it.id.to_string(), name: it.name })
                     .collect();
-                data.print(&Value::Array(list))
+                data.print_list(
+                    list,
+                    "there is no agent yet; `maitred agent create NAME` makes one",
+                )
             }
             Self::Show { place } => {
                 let store = place.data.open().await?;
                 let (agent, settings) = place.found(&store).await?;
                 let origins: Vec<&str> = settings.origins.iter().map(Origin::as_str).collect();
-                place.data.print(&json!({
-                    "agent": agent.id.to_string(),
-                    "name": agent.name,
-                    "environment": place.environment.as_str(),
-                    "origins": origins,
-                    "sign_in_url": settings.sign_in_url,
-                }))
+                place.data.print(fields! {
+                    agent: agent.id.to_string(),
+                    name: agent.name,
+                    environment: place.environment.as_str(),
+                    origins: origins,
+                    sign_in_url: settings.sign_in_url,
+                })
             }
         }
     }

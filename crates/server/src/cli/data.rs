@@ -14,8 +14,9 @@ use maitred_core::{
     scope::{Environment, Scope},
 };
 use maitred_store::Store;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::Usage;
 use crate::{
     config::{Config, Overrides},
     serve,
@@ -69,62 +70,95 @@ impl Data {
     /// `maitred check-config`
     pub(crate) fn check_config(&self) -> anyhow::Result<ExitCode> {
         let config = self.config()?;
-        self.print(&json!({
-            "listen": config.listen.to_string(),
-            "public_url": config.public_url,
-            "data": config.data.display().to_string(),
-            "outbound_allow": config.outbound_allow,
-            "session_grace_s": config.session_grace.as_secs(),
-            "anonymous_for_s": config.anonymous_for.as_secs(),
-        }))
+        self.print(fields! {
+            listen: config.listen.to_string(),
+            public_url: config.public_url,
+            data: config.data.display().to_string(),
+            database: config.database.to_string(),
+            session_grace_s: config.session_grace.as_secs(),
+            anonymous_for_s: config.anonymous_for.as_secs(),
+            outbound_allow: config.outbound_allow,
+        })
     }
 
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
-        Config::load(&self.overrides, None, None, std::env::vars())
+        Config::load(&self.overrides, None, None, std::env::vars()).map_err(Usage::because)
     }
 
     pub(crate) async fn open(&self) -> anyhow::Result<Store> {
         serve::open(&self.config()?).await
     }
 
-    /// One JSON value, or a line for each of its fields; a list is a line for each.
-    pub(crate) fn print(&self, value: &Value) -> anyhow::Result<ExitCode> {
+    /// One thing: a JSON object, or a line for each of its fields.
+    pub(crate) fn print(&self, fields: Fields) -> anyhow::Result<ExitCode> {
         let mut out = io::stdout().lock();
         if self.json {
-            writeln!(out, "{value}")?;
+            writeln!(out, "{}", object(fields))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        for (name, value) in &fields {
+            writeln!(out, "{name:<width$}  {}", text(value))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Many things: a JSON array, or a line for each. None: how to make one.
+    pub(crate) fn print_list(&self, list: Vec<Fields>, none: &str) -> anyhow::Result<ExitCode> {
+        let mut out = io::stdout().lock();
+        if self.json {
+            writeln!(
+                out,
+                "{}",
+                Value::Array(list.into_iter().map(object).collect())
+            )?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if list.is_empty() {
+            writeln!(io::stderr(), "{none}")?;
+        }
+        for fields in &list {
+            let values: Vec<String> = fields.iter().map(|(_, value)| text(value)).collect();
+            writeln!(out, "{}", values.join("  "))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What was done, in a sentence.
+    pub(crate) fn say(&self, sentence: &str) -> anyhow::Result<ExitCode> {
+        let mut out = io::stdout().lock();
+        if self.json {
+            writeln!(out, "{}", Value::from(sentence))?;
         } else {
-            match value {
-                Value::Array(items) => {
-                    for item in items {
-                        writeln!(out, "{}", line(item))?;
-                    }
-                }
-                Value::Object(fields) => {
-                    let width = fields.keys().map(String::len).max().unwrap_or(0);
-                    for (name, value) in fields {
-                        writeln!(out, "{name:<width$}  {}", text(value))?;
-                    }
-                }
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                    writeln!(out, "{}", text(value))?;
-                }
-            }
+            writeln!(out, "{sentence}")?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn line(item: &Value) -> String {
-    item.as_object().map_or_else(
-        || text(item),
-        |fields| fields.values().map(text).collect::<Vec<_>>().join("  "),
-    )
+/// Writes [`Fields`] like a JSON object.
+macro_rules! fields {
+    ($($name:ident: $value:expr),* $(,)?) => {
+        vec![$((stringify!($name), serde_json::json!($value))),*]
+    };
+}
+pub(crate) use fields;
+
+/// What is told of one thing, in this order.
+pub(crate) type Fields = Vec<(&'static str, Value)>;
+
+fn object(fields: Fields) -> Value {
+    fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => "-".to_owned(),
+        Value::Array(items) if items.is_empty() => "-".to_owned(),
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
         Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
     }
@@ -132,5 +166,6 @@ fn text(value: &Value) -> String {
 
 /// Reads a text file, or says which one cannot be read.
 pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
+    fs::read_to_string(path)
+        .map_err(|error| Usage(format!("cannot read `{}`: {error}", path.display())).into())
 }

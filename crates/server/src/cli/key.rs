@@ -6,7 +6,6 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::Context;
 use base64::{
     Engine,
     alphabet::{STANDARD, URL_SAFE},
@@ -17,9 +16,11 @@ use jiff::SignedDuration;
 use maitred_core::{id::KeyId, scope::Environment};
 use maitred_store::{KeyState, StoredKey};
 use maitred_token::{Algorithm, Key, Secret, SecretKind};
-use serde_json::{Value, json};
 
-use super::data::{Where, read};
+use super::{
+    Usage,
+    data::{Fields, Where, fields, read},
+};
 
 /// What can be done with keys.
 #[derive(Debug, Subcommand)]
@@ -82,10 +83,10 @@ impl Encoding {
             Self::Utf8 => Ok(text.as_bytes().to_vec()),
             Self::Base64 => GeneralPurpose::new(&STANDARD, lenient)
                 .decode(text)
-                .context("the secret is not base64"),
+                .map_err(|_| Usage("the secret is not base64".to_owned()).into()),
             Self::Base64url => GeneralPurpose::new(&URL_SAFE, lenient)
                 .decode(text)
-                .context("the secret is not base64url"),
+                .map_err(|_| Usage("the secret is not base64url".to_owned()).into()),
         }
     }
 }
@@ -111,12 +112,12 @@ impl KeyCommand {
                         false,
                     )
                     .await?;
-                place.data.print(&json!({
-                    "key": key.to_string(),
-                    "algorithm": Algorithm::Hs256.name(),
-                    "secret": secret.expose(),
-                    "note": "keep the secret now: it is not shown again",
-                }))
+                place.data.print(fields! {
+                    key: key.to_string(),
+                    algorithm: Algorithm::Hs256.name(),
+                    secret: secret.expose(),
+                    note: "keep the secret now: it is not shown again",
+                })
             }
             Self::Import {
                 file,
@@ -129,7 +130,7 @@ impl KeyCommand {
                 let text = text.trim_end_matches(['\r', '\n']);
                 let secret = encoding.bytes(text)?;
                 // Refused here as it would be in a verifier.
-                Key::shared_secret("import", &secret, Algorithm::Hs256)?;
+                Key::shared_secret("import", &secret, Algorithm::Hs256).map_err(Usage::because)?;
                 let last_four = text
                     .char_indices()
                     .rev()
@@ -144,24 +145,31 @@ impl KeyCommand {
                         true,
                     )
                     .await?;
-                place.data.print(&json!({
-                    "key": key.to_string(),
-                    "note": format!("tokens of an imported secret must carry `aud`: \"{}\"", place.scope().audience()),
-                }))
+                let audience = place.scope().audience();
+                place.data.print(fields! {
+                    key: key.to_string(),
+                    algorithm: Algorithm::Hs256.name(),
+                    note: format!("tokens of an imported secret must carry `aud`: \"{audience}\""),
+                })
             }
             Self::List { place } => {
                 let store = place.data.open().await?;
                 place.found(&store).await?;
                 let keys = store.keys(place.scope()).await?;
+                let none = "there is no key yet; `maitred key create` makes one";
                 place
                     .data
-                    .print(&Value::Array(keys.iter().map(key_json).collect()))
+                    .print_list(keys.iter().map(key_fields).collect(), none)
             }
             Self::Retire { key, hours, place } => {
                 let store = place.data.open().await?;
                 let until = store.clock.now() + SignedDuration::from_hours(hours);
                 let done = store.retire_key(place.scope(), key, until).await?;
-                said(done, &place, format!("`{key}` is accepted until {until}"))
+                said(
+                    done,
+                    &place,
+                    format!("`{key}` is accepted until {until:.0}"),
+                )
             }
             Self::Revoke { key, place } => {
                 let store = place.data.open().await?;
@@ -176,25 +184,25 @@ impl KeyCommand {
     }
 }
 
-fn key_json(key: &StoredKey) -> Value {
+fn key_fields(key: &StoredKey) -> Fields {
     let state = match key.state {
         KeyState::Active => "active".to_owned(),
-        KeyState::Retiring(until) => format!("retiring until {until}"),
-        KeyState::Revoked(at) => format!("revoked at {at}"),
+        KeyState::Retiring(until) => format!("retiring until {until:.0}"),
+        KeyState::Revoked(at) => format!("revoked at {at:.0}"),
     };
-    json!({
-        "key": key.id.to_string(),
-        "algorithm": key.algorithm,
-        "last_four": format!("…{}", key.last_four),
-        "state": state,
-        "created_at": key.created_at.to_string(),
-    })
+    fields! {
+        key: key.id.to_string(),
+        algorithm: key.algorithm,
+        last_four: format!("…{}", key.last_four),
+        state: state,
+        created_at: format!("{:.0}", key.created_at),
+    }
 }
 
 /// What was done, or that there was nothing to do it to.
 fn said(done: bool, place: &Where, sentence: String) -> anyhow::Result<ExitCode> {
     if done {
-        return place.data.print(&Value::String(sentence));
+        return place.data.say(&sentence);
     }
     writeln!(
         io::stderr(),

@@ -3,9 +3,8 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
-use serde_json::{Value, json};
 
-use super::data::{Where, read};
+use super::data::{Where, fields, read};
 
 /// What can be done with knowledge.
 #[derive(Debug, Subcommand)]
@@ -45,15 +44,16 @@ impl KnowledgeCommand {
                 let source = store.put_source(place.agent, &url, &title, &text).await?;
                 place
                     .data
-                    .print(&json!({ "source": source.to_string(), "url": url }))
+                    .print(fields! { source: source.to_string(), url: url })
             }
             Self::List { place } => {
                 let sources = place.data.open().await?.sources(place.agent).await?;
                 let list = sources
                     .iter()
-                    .map(|it| json!({ "source": it.id.to_string(), "title": it.title, "url": it.url }))
+                    .map(|it| fields! { source: it.id.to_string(), title: it.title, url: it.url })
                     .collect();
-                place.data.print(&Value::Array(list))
+                let none = "there is no page yet; `maitred knowledge add FILE` adds one";
+                place.data.print_list(list, none)
             }
         }
     }

@@ -2,14 +2,16 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::Subcommand;
 use maitred_store::KeyState;
 use maitred_token::mint_hs256;
 use secrecy::ExposeSecret;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::data::Where;
+use super::{
+    Usage,
+    data::{Where, fields},
+};
 
 /// What can be done with tokens.
 #[derive(Debug, Subcommand)]
@@ -45,7 +47,8 @@ impl TokenCommand {
         let store = place.data.open().await?;
         let keys = store.keys(place.scope()).await?;
         let Some(key) = keys.iter().find(|key| key.state == KeyState::Active) else {
-            bail!("there is no active key\nhint: make one with `maitred key create`");
+            let told = "there is no active key\nhint: make one with `maitred key create`";
+            return Err(Usage(told.to_owned()).into());
         };
         let now = store.clock.now().as_second();
         let mut claims = Map::new();
@@ -63,10 +66,9 @@ impl TokenCommand {
             Some(&kid),
             &Value::Object(claims),
         );
-        place.data.print(&if place.data.json {
-            json!({ "token": token })
-        } else {
-            token.into()
-        })
+        if place.data.json {
+            return place.data.print(fields! { token: token });
+        }
+        place.data.say(&token)
     }
 }
