@@ -68,6 +68,9 @@ struct Stream {
     /// The last event that was sent, or that there was when the stream began.
     position: Position,
     waiting: VecDeque<String>,
+    /// There is more in the store than was read so far. Read when `waiting` is
+    /// sent, so that a long absence does not fill the memory.
+    is_behind: bool,
     heartbeat: Interval,
     stopping: CancellationToken,
     ended: bool,
@@ -92,15 +95,14 @@ impl Stream {
             events,
             position: last.unwrap_or(now),
             waiting: VecDeque::new(),
+            is_behind: comes_back,
             heartbeat,
             stopping,
             ended: false,
             app,
             visitor,
         };
-        if comes_back {
-            stream.catch_up().await?;
-        } else {
+        if !comes_back {
             stream.send("hello", Some(&stream.position.clone()), &Nothing {});
         }
         Ok(stream)
@@ -115,21 +117,30 @@ impl Stream {
             if self.ended {
                 return None;
             }
-            let taken = tokio::select! {
-                // A sender that was dropped: this reader was too slow, and comes back.
-                event = self.events.recv() => self.take(event?).await,
-                _ = self.heartbeat.tick() => self.beat().await,
-                () = self.stopping.cancelled() => {
-                    self.send("draining", None, &Nothing {});
-                    self.ended = true;
-                    Ok(())
-                }
+            let taken = if self.is_behind {
+                self.catch_up().await
+            } else {
+                self.wait().await?
             };
             if let Err(error) = taken {
                 tracing::warn!(%error, "a stream is cut off");
                 return None;
             }
         }
+    }
+
+    /// Waits for the next thing and takes it; none if this reader was too slow.
+    async fn wait(&mut self) -> Option<Result<(), StoreError>> {
+        let event = tokio::select! {
+            event = self.events.recv() => event?,
+            _ = self.heartbeat.tick() => return Some(self.beat().await),
+            () = self.stopping.cancelled() => {
+                self.send("draining", None, &Nothing {});
+                self.ended = true;
+                return Some(Ok(()));
+            }
+        };
+        Some(self.take(event).await)
     }
 
     async fn take(&mut self, event: Event) -> Result<(), StoreError> {
@@ -139,10 +150,10 @@ impl Stream {
                 if *epoch == self.position.epoch && *number == self.position.number + 1 {
                     self.send_entry(&numbered);
                 } else if *epoch != self.position.epoch || *number > self.position.number {
-                    self.catch_up().await?;
+                    self.is_behind = true;
                 }
             }
-            Event::Renumbered => self.catch_up().await?,
+            Event::Renumbered => self.is_behind = true,
             Event::Delta {
                 conversation,
                 reply,
@@ -177,25 +188,22 @@ impl Stream {
         Ok(())
     }
 
-    /// Sends everything after the position, from the store.
+    /// Sends what comes after the position, from the store: a part at a time.
     async fn catch_up(&mut self) -> Result<(), StoreError> {
-        loop {
-            match self.app.store.replay(self.owner, &self.position).await? {
-                Replay::Events { events, more } => {
-                    for event in &events {
-                        self.send_entry(event);
-                    }
-                    if !more {
-                        return Ok(());
-                    }
+        match self.app.store.replay(self.owner, &self.position).await? {
+            Replay::Events { events, more } => {
+                for event in &events {
+                    self.send_entry(event);
                 }
-                Replay::Resync(position) => {
-                    self.send("resync", Some(&position), &Nothing {});
-                    self.position = position;
-                    return Ok(());
-                }
+                self.is_behind = more;
+            }
+            Replay::Resync(position) => {
+                self.send("resync", Some(&position), &Nothing {});
+                self.position = position;
+                self.is_behind = false;
             }
         }
+        Ok(())
     }
 
     async fn beat(&mut self) -> Result<(), StoreError> {
