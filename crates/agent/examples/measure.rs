@@ -298,7 +298,7 @@ fn rows(csv: &str) -> Vec<(String, String)> {
         }
         record.push_str(line);
         // A quoted text may go on in the next line.
-        if record.matches('"').count() % 2 == 0 {
+        if record.matches('"').count().is_multiple_of(2) {
             let whole = std::mem::take(&mut record);
             if let Some((text, label)) = whole.rsplit_once(',') {
                 let text = text
