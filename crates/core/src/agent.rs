@@ -1,5 +1,7 @@
 //! An agent, and what is set for each of its environments.
 
+use std::{fmt, str::FromStr};
+
 use jiff::Timestamp;
 
 use crate::id::AgentId;
@@ -28,6 +30,55 @@ pub struct Settings {
     pub accent: Option<String>,
     /// What tokens must be like.
     pub tokens: TokenPolicy,
+    /// Whether one may chat without a token.
+    pub enforcement: Enforcement,
+}
+
+/// Whether a visitor may chat without a token (rule E1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Enforcement {
+    /// Yes, anonymously.
+    #[default]
+    Optional,
+    /// Yes, and what `Required` would have refused is counted.
+    Report,
+    /// No.
+    Required,
+}
+
+impl Enforcement {
+    const ALL: [Self; 3] = [Self::Optional, Self::Report, Self::Required];
+
+    /// The name in JSON and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Optional => "optional",
+            Self::Report => "report",
+            Self::Required => "required",
+        }
+    }
+}
+
+impl fmt::Display for Enforcement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that names no enforcement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not one of `optional`, `report`, `required`")]
+pub struct ParseEnforcementError;
+
+impl FromStr for Enforcement {
+    type Err = ParseEnforcementError;
+
+    fn from_str(text: &str) -> Result<Self, ParseEnforcementError> {
+        Self::ALL
+            .into_iter()
+            .find(|it| it.as_str() == text)
+            .ok_or(ParseEnforcementError)
+    }
 }
 
 /// What the operator asks of tokens (rules T5 to T8).

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use maitred_core::{
     action::{Arguments, Call, Detail, Failure, Outcome, Refused},
-    agent::{Origin, Settings, TokenPolicy},
+    agent::{Enforcement, Origin, Settings, TokenPolicy},
     conversation::{Author, Body, Citation, LastMessage, Message, Status},
     id::{CallId, SessionId},
     identity::{Email, Identity},
@@ -63,6 +63,17 @@ pub(crate) struct SettingsJson {
     leeway: u32,
     max_lifetime: u32,
     email_required: bool,
+    #[serde(default)]
+    enforcement: EnforcementJson,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EnforcementJson {
+    #[default]
+    Optional,
+    Report,
+    Required,
 }
 
 impl From<&Settings> for SettingsJson {
@@ -79,6 +90,7 @@ impl From<&Settings> for SettingsJson {
             leeway: settings.tokens.leeway,
             max_lifetime: settings.tokens.max_lifetime,
             email_required: settings.tokens.email_required,
+            enforcement: settings.enforcement.into(),
         }
     }
 }
@@ -106,6 +118,7 @@ impl TryFrom<SettingsJson> for Settings {
                 max_lifetime: json.max_lifetime,
                 email_required: json.email_required,
             },
+            enforcement: json.enforcement.into(),
         })
     }
 }
@@ -317,6 +330,14 @@ same!(
         Visitor,
         Agent,
         Operator
+    }
+);
+same!(
+    Enforcement,
+    EnforcementJson {
+        Optional,
+        Report,
+        Required
     }
 );
 same!(

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use maitred_core::agent::{Origin, Settings};
+use maitred_core::agent::{Agent, Enforcement, Origin, Settings};
 
 use super::{
     Usage,
@@ -29,6 +29,20 @@ pub(crate) enum AgentCommand {
         #[command(flatten)]
         data: Data,
     },
+    /// Change what is set for one environment; what is not named stays
+    Set {
+        /// The sites that may embed the widget, all of them; repeatable
+        #[arg(long = "origin", value_name = "ORIGIN")]
+        origins: Vec<String>,
+        /// Where visitors sign in
+        #[arg(long, value_name = "URL")]
+        sign_in_url: Option<String>,
+        /// Whether one may chat without a token: `optional`, `report` or `required`
+        #[arg(long, value_name = "NAME")]
+        enforcement: Option<Enforcement>,
+        #[command(flatten)]
+        place: Where,
+    },
     /// List the agents
     List {
         #[command(flatten)]
@@ -52,9 +66,7 @@ impl AgentCommand {
                 data,
             } => {
                 let settings = |origins: &[String]| -> anyhow::Result<Settings> {
-                    let origins: Result<Vec<_>, _> =
-                        origins.iter().map(|text| Origin::parse(text)).collect();
-                    let origins = origins.map_err(Usage::because)?;
+                    let origins = parsed(origins)?;
                     let sign_in_url = sign_in_url.clone();
                     Ok(Settings {
                         origins,
@@ -78,18 +90,44 @@ impl AgentCommand {
                     "there is no agent yet; `maitred agent create NAME` makes one",
                 )
             }
+            Self::Set {
+                origins,
+                sign_in_url,
+                enforcement,
+                place,
+            } => {
+                let store = place.data.open().await?;
+                let (agent, mut settings) = place.found(&store).await?;
+                if !origins.is_empty() {
+                    settings.origins = parsed(&origins)?;
+                }
+                settings.sign_in_url = sign_in_url.or(settings.sign_in_url);
+                settings.enforcement = enforcement.unwrap_or(settings.enforcement);
+                store.change_settings(place.scope(), &settings).await?;
+                show(&place, &agent, &settings)
+            }
             Self::Show { place } => {
                 let store = place.data.open().await?;
                 let (agent, settings) = place.found(&store).await?;
-                let origins: Vec<&str> = settings.origins.iter().map(Origin::as_str).collect();
-                place.data.print(fields! {
-                    agent: agent.id.to_string(),
-                    name: agent.name,
-                    environment: place.environment.as_str(),
-                    origins: origins,
-                    sign_in_url: settings.sign_in_url,
-                })
+                show(&place, &agent, &settings)
             }
         }
     }
+}
+
+fn parsed(origins: &[String]) -> anyhow::Result<Vec<Origin>> {
+    let origins: Result<_, _> = origins.iter().map(|text| Origin::parse(text)).collect();
+    origins.map_err(Usage::because)
+}
+
+fn show(place: &Where, agent: &Agent, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let origins: Vec<&str> = settings.origins.iter().map(Origin::as_str).collect();
+    place.data.print(fields! {
+        agent: agent.id.to_string(),
+        name: agent.name,
+        environment: place.environment.as_str(),
+        origins: origins,
+        sign_in_url: settings.sign_in_url,
+        enforcement: settings.enforcement.as_str(),
+    })
 }

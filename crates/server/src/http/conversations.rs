@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::{
     error::ApiError,
+    sessions,
     visitor::{Body, Id, Visitor},
     wire,
 };
@@ -121,6 +122,10 @@ pub(super) async fn post_message(
 ) -> Result<impl IntoResponse, ApiError> {
     let text = MessageText::parse(&body.text)?;
     let session = &visitor.session;
+    if session.identity().is_none() {
+        // Enforcement may have been switched on since this session was opened.
+        sessions::refuse_strangers(&*sessions::site(&app, session.scope).await?)?;
+    }
     let posted = app
         .store
         .post(session.owner(), id, session.id, body.id, &text)

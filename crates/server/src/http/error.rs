@@ -15,6 +15,8 @@ pub(crate) enum ApiError {
     RefusedToken(Box<Refused>, Environment),
     #[error("the key that signed the token was revoked")]
     KeyRevoked,
+    #[error("who is not signed in cannot chat here")]
+    TokenRequired { sign_in_url: Option<String> },
     #[error("the token is for another user than this session")]
     IdentityMismatch,
     #[error("pages of `{0}` may not show this chat")]
@@ -65,6 +67,7 @@ impl ApiError {
                 (StatusCode::UNAUTHORIZED, told_code(refused, *environment))
             }
             Self::KeyRevoked => (StatusCode::UNAUTHORIZED, "key_revoked"),
+            Self::TokenRequired { .. } => (StatusCode::UNAUTHORIZED, "token_required"),
             Self::IdentityMismatch => (StatusCode::CONFLICT, "identity_mismatch"),
             Self::OriginNotAllowed(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
@@ -102,6 +105,10 @@ impl ApiError {
             Self::IdentityMismatch => {
                 Some("log the first user out, then open a session for the second".to_owned())
             }
+            Self::TokenRequired { sign_in_url } => Some(match sign_in_url {
+                Some(url) => format!("sign in at {url}"),
+                None => "hand over a token with `identify`".to_owned(),
+            }),
             Self::KeyRevoked
             | Self::Unauthorized
             | Self::SessionEnded(_)

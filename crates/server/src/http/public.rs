@@ -34,7 +34,7 @@ pub(super) async fn agent(
     let agent = wire::PublicAgent {
         agent: wire::AgentView::new(scope, &site.agent, &site.settings),
         greeting: greeting(None),
-        enforcement: "optional",
+        enforcement: site.settings.enforcement.as_str(),
     };
     Ok((cached_for("public, max-age=60"), Json(agent)))
 }

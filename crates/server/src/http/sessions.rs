@@ -6,6 +6,7 @@ use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use jiff::Timestamp;
 use maitred_agent::Announce;
 use maitred_core::{
+    agent::Enforcement,
     event::Event,
     id::{KeyId, VisitorId},
     identity::{Identity, greeting},
@@ -51,6 +52,7 @@ pub(super) async fn open(
         .and_then(|text| Secret::parse(SecretFor::Visitor, &text));
     let opened = match body.token {
         None => {
+            refuse_strangers(&site)?;
             let until = app.store.clock.now() + app.config.anonymous_for;
             app.store
                 .open_anonymous(site.scope, &body.page_origin, visitor, until)
@@ -118,7 +120,26 @@ pub(super) async fn log_out(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn site(app: &App, scope: Scope) -> Result<Arc<Site>, ApiError> {
+/// Under `required`, who is not vouched for has no chat (rule E1).
+pub(super) fn refuse_strangers(site: &Site) -> Result<(), ApiError> {
+    match site.settings.enforcement {
+        Enforcement::Optional => Ok(()),
+        Enforcement::Report => {
+            tracing::info!(
+                agent.id = %site.scope.agent,
+                environment = %site.scope.environment,
+                "`required` would have refused this visitor"
+            );
+            Ok(())
+        }
+        Enforcement::Required => {
+            let sign_in_url = site.settings.sign_in_url.clone();
+            Err(ApiError::TokenRequired { sign_in_url })
+        }
+    }
+}
+
+pub(super) async fn site(app: &App, scope: Scope) -> Result<Arc<Site>, ApiError> {
     app.sites
         .site(&app.store, scope)
         .await?

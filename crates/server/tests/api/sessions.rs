@@ -1,6 +1,9 @@
 use axum::http::{Method, StatusCode};
 use jiff::SignedDuration;
-use maitred_core::scope::Environment;
+use maitred_core::{
+    agent::{Enforcement, Settings},
+    scope::Environment,
+};
 use serde_json::json;
 
 use super::support::{ORIGIN, TestApp, Visitor};
@@ -332,4 +335,75 @@ async fn s1_the_database_holds_no_session_and_no_secret() {
     assert!(!holds(&sarah.session));
     assert!(!holds(stranger.secret.as_deref().unwrap()));
     assert!(!holds(secret.expose()));
+}
+
+/// Switches enforcement in production, as somebody beside the server would.
+async fn enforce(app: &TestApp, enforcement: Enforcement) {
+    let scope = app.scope(PRODUCTION);
+    let settings = app.store.settings(scope).await.unwrap().unwrap();
+    app.store
+        .change_settings(
+            scope,
+            &Settings {
+                enforcement,
+                ..settings
+            },
+        )
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn e1_required_lets_nobody_chat_without_a_token() {
+    let app = TestApp::new().await;
+    enforce(&app, Enforcement::Required).await;
+
+    let stranger = app.opens(PRODUCTION, json!({})).await;
+    let sarah = app
+        .opens(PRODUCTION, json!({ "token": app.token("sarah") }))
+        .await;
+
+    assert_eq!(stranger.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        stranger.error(),
+        json!({
+            "code": "token_required",
+            "message": "who is not signed in cannot chat here",
+            "hint": "sign in at https://shop.example/login"
+        })
+    );
+    assert_eq!(sarah.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn e1_report_lets_everybody_chat() {
+    let app = TestApp::new().await;
+    enforce(&app, Enforcement::Report).await;
+
+    assert_eq!(
+        app.opens(PRODUCTION, json!({})).await.status,
+        StatusCode::CREATED
+    );
+}
+
+#[tokio::test]
+async fn e1_required_reaches_sessions_that_were_opened_before() {
+    let app = TestApp::new().await;
+    let stranger = app.stranger().await;
+    let conversation = stranger.opens_conversation().await;
+    enforce(&app, Enforcement::Required).await;
+
+    // A server looks for changes once a second.
+    let answer = loop {
+        let answer = stranger.says(&conversation, "hello").await;
+        if answer.status != StatusCode::ACCEPTED {
+            break answer;
+        }
+        tokio::task::yield_now().await;
+    };
+
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::UNAUTHORIZED, "token_required")
+    );
 }
