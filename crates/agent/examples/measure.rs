@@ -53,7 +53,7 @@ fn order_status(embedder: &Arc<Embedder>) -> Outcome<()> {
         parameters: &action["parameters"],
     };
     let started = Instant::now();
-    let classifier = Classifier::train([trained], embedder);
+    let classifier = Classifier::train([trained], embedder, |text| embedder.embed(text));
     println!(
         "training one Action, with the shipped phrases: {:?}",
         started.elapsed()
@@ -189,7 +189,7 @@ impl Banking {
             examples,
             parameters: &nothing,
         });
-        Classifier::train(actions, embedder)
+        Classifier::train(actions, embedder, |text| embedder.embed(text))
     }
 }
 

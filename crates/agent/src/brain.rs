@@ -166,6 +166,7 @@ impl Ear {
                 parameters: &action.parameters,
             }),
             &embedder,
+            |text| memory.embedding(text),
         );
         Self {
             index: Index::build(indexed),

@@ -78,6 +78,15 @@ impl Agent {
         self.brain(agent).await.map(|_| ())
     }
 
+    /// Whether that was asked for before.
+    pub fn is_prepared(&self, agent: AgentId) -> bool {
+        self.0
+            .brains
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(&agent)
+    }
+
     /// What the agent knows, as of the last change in the store.
     async fn brain(&self, agent: AgentId) -> Result<Arc<Brain>, TurnError> {
         let store = &self.0.store;

@@ -8,7 +8,7 @@ use maitred_agent::{
     engine::Engine,
     model::scripted::ScriptedModel,
 };
-use maitred_core::{event::Event, scope::Environment};
+use maitred_core::{event::Event, id::AgentId, scope::Environment};
 use maitred_store::Store;
 use maitred_token::AssertionKey;
 use secrecy::ExposeSecret;
@@ -80,6 +80,25 @@ impl App {
         }));
         app.follow_changes().await?;
         Ok(app)
+    }
+
+    /// Makes an agent's knowledge ready in the background, if that was not done
+    /// yet: who opens a chat is about to ask something.
+    pub(crate) fn prepare(&self, agent: AgentId) {
+        if self.agent.is_prepared(agent) {
+            return;
+        }
+        let preparing = self.agent.clone();
+        let stopping = self.tasks.stopping();
+        self.tasks.spawn(async move {
+            let prepared = tokio::select! {
+                prepared = preparing.prepare(agent) => prepared,
+                () = stopping.cancelled() => return,
+            };
+            if let Err(error) = prepared {
+                tracing::error!(agent.id = %agent, %error, "an agent's knowledge could not be made ready");
+            }
+        });
     }
 
     /// Forgets what is kept warm when something was written beside this process,

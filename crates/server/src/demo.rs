@@ -88,7 +88,8 @@ impl Demo {
             data: self.data.join("shop"),
         })?;
         let app = App::new(config, store).await?;
-        prepare_in_the_background(&app, shop_file.agent);
+        // Embedding the help pages takes a moment: not the first visitor's.
+        app.prepare(shop_file.agent);
         let stop = serve::asked_to_stop()?;
         print_welcome(&app.config.public_url, &shop_url, &self.data)?;
 
@@ -116,16 +117,6 @@ impl Demo {
         config.outbound_allow = vec![self.shop.clone()];
         Ok(config)
     }
-}
-
-/// Embedding the help pages takes a moment: not the first visitor's.
-fn prepare_in_the_background(app: &App, agent: AgentId) {
-    let preparing = app.agent.clone();
-    app.tasks.spawn(async move {
-        if let Err(error) = preparing.prepare(agent).await {
-            tracing::error!(%error, "the agent's knowledge could not be made ready");
-        }
-    });
 }
 
 async fn serve_shop(

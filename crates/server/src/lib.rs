@@ -34,5 +34,8 @@ pub fn run() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return cli::report(&error.into()),
     };
-    runtime.block_on(cli.run())
+    let code = runtime.block_on(cli.run());
+    // What still computes (an embedding, at most) is of no use to anybody.
+    runtime.shutdown_background();
+    code
 }

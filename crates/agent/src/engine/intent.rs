@@ -106,10 +106,12 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Learns these Actions beside what is shipped.
+    /// Learns these Actions beside what is shipped. `embed` embeds what is
+    /// learnt from, and may remember it: most of it never changes.
     pub fn train<'a>(
         actions: impl IntoIterator<Item = Trained<'a>>,
         embedder: &Arc<Embedder>,
+        mut embed: impl FnMut(&str) -> Embedding,
     ) -> Self {
         let actions: Vec<Trained<'a>> = actions.into_iter().collect();
         let codes: Vec<Code> = actions
@@ -126,12 +128,12 @@ impl Classifier {
                 .map(|phrase| in_words(&codes, phrase));
             examples.extend(phrases.map(|phrase| Example {
                 label: labels.len(),
-                embedding: embedder.embed(&phrase),
+                embedding: embed(&phrase),
             }));
             labels.push(Label::Action(action.name.to_owned()));
         }
         let n_own = examples.len();
-        for (label, embeddings) in shipped(embedder) {
+        for (label, embeddings) in shipped(embed) {
             let (own, _) = examples.split_at(n_own);
             let free = |embedding: &&Embedding| {
                 own.iter()
@@ -213,14 +215,14 @@ fn in_words(codes: &[Code], text: &str) -> String {
 
 /// The shipped phrases' embeddings. They are the same for every agent, so they
 /// are made once in the life of the process.
-fn shipped(embedder: &Embedder) -> &'static [(Label, Vec<Embedding>)] {
+fn shipped(mut embed: impl FnMut(&str) -> Embedding) -> &'static [(Label, Vec<Embedding>)] {
     static SHIPPED: OnceLock<Vec<(Label, Vec<Embedding>)>> = OnceLock::new();
     SHIPPED.get_or_init(|| {
         let intents = Intent::PHRASES.map(|(intent, phrases)| (Label::Intent(intent), phrases));
         let all = intents.into_iter().chain([(Label::None, NEGATIVES)]);
-        let embedded = |phrases: &str| {
+        let mut embedded = |phrases: &str| {
             let lines: BTreeSet<&str> = phrases.lines().filter(|line| is_phrase(line)).collect();
-            lines.into_iter().map(|line| embedder.embed(line)).collect()
+            lines.into_iter().map(&mut embed).collect()
         };
         all.map(|(label, phrases)| (label, embedded(phrases)))
             .collect()

@@ -5,7 +5,7 @@
 
 use maitred_core::action::Arguments;
 use minijinja::{
-    AutoEscape, Environment, Error, ErrorKind, Output, State, context,
+    AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, context,
     value::{Serde, ValueKind},
 };
 use serde_json::Value;
@@ -22,7 +22,9 @@ pub(crate) fn check(template: &str) -> Result<(), Error> {
             ErrorKind::SyntaxError | ErrorKind::UnknownFilter
         )
     };
-    match environment().render_str(template, context! {}) {
+    let mut environment = environment();
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    match environment.render_str(template, context! {}) {
         Err(error) if unreadable(&error) => Err(error),
         Ok(_) | Err(_) => Ok(()),
     }

@@ -66,6 +66,7 @@ pub(super) async fn open(
             open_verified(&app, &site, &token, &body.page_origin, before).await?
         }
     };
+    app.prepare(site.scope.agent);
     Ok((
         StatusCode::CREATED,
         Json(answer(&app, &site, opened).await?),

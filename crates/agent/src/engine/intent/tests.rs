@@ -39,7 +39,7 @@ impl Trial {
             examples: &examples,
             parameters: &parameters,
         };
-        let classifier = Classifier::train([action], &embedder);
+        let classifier = Classifier::train([action], &embedder, |text| embedder.embed(text));
         Self {
             embedder,
             classifier,
@@ -137,7 +137,7 @@ fn small_talk_is_understood() {
 #[test]
 fn without_actions_questions_are_for_the_knowledge() {
     let embedder = Arc::new(Embedder::new());
-    let classifier = Classifier::train([], &embedder);
+    let classifier = Classifier::train([], &embedder, |text| embedder.embed(text));
     let text = "where is my order";
 
     let ranked = classifier.classify(text, &embedder.embed(text));
@@ -161,7 +161,7 @@ fn an_actions_examples_win_over_shipped_phrases_of_the_same_meaning() {
         examples: &examples,
         parameters: &json!({}),
     };
-    let classifier = Classifier::train([action], &embedder);
+    let classifier = Classifier::train([action], &embedder, |text| embedder.embed(text));
     let text = "forgot the password";
 
     let ranked = classifier.classify(text, &embedder.embed(text));
