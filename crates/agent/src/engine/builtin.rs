@@ -63,9 +63,10 @@ pub(crate) fn reply(brain: &Brain, question: &Question) -> Vec<ModelDelta> {
             }
         }
         Label::Intent(intent) if ranked.p >= RUN => {
-            if let Some(sentence) = small_talk(intent, question) {
-                return said(sentence, Vec::new());
-            }
+            return match small_talk(intent, question) {
+                Some(sentence) => said(sentence, Vec::new()),
+                None => point_to_a_person(ear, &text, &embedding),
+            };
         }
         Label::Action(_) | Label::Intent(_) | Label::None => (),
     }
@@ -181,8 +182,22 @@ fn small_talk(intent: Intent, question: &Question) -> Option<String> {
         Intent::Abuse => {
             Some("I'd like to help. Tell me what went wrong, in your own time.".to_owned())
         }
-        // How to reach a person is knowledge of the site's.
         Intent::Person => None,
+    }
+}
+
+/// How to reach a person is knowledge of the site's, if anybody's.
+fn point_to_a_person(ear: &Ear, text: &str, embedding: &Embedding) -> Vec<ModelDelta> {
+    const NOBODY: &str = "I can't bring a person into this chat.";
+    let hit = ear.index.search(text, embedding, 1).into_iter().next();
+    let known = hit.filter(|hit| Thresholds::default().band(hit) != Band::Unknown);
+    match known.and_then(|hit| ear.passages.get(hit.position)) {
+        Some(passage) => {
+            let quote = extract(embedding, &passage.text, &ear.embedder);
+            let text = format!("{NOBODY} Here is how to reach the team:\n\n{quote}");
+            said(text, vec![passage.citation.clone()])
+        }
+        None => said(NOBODY.to_owned(), Vec::new()),
     }
 }
 
