@@ -14,9 +14,10 @@ use std::fmt;
 pub use attribute::{Attribute, NotAnAttribute, Scalar, Warning};
 
 use crate::Policy;
+use crate::explain::{Check, Walk};
 use crate::json::{self, Json, Object};
 use crate::key::Key;
-use crate::refusal::{Part, Refusal, Refused, Stage, Trace};
+use crate::refusal::{Part, Refusal, Trace};
 use attribute::MAX_TEXT_BYTES;
 
 /// Who a user is, as the site has signed it.
@@ -58,27 +59,21 @@ pub(crate) fn read(
     key: &Key,
     policy: &Policy,
     now: i64,
-    mut trace: Trace,
-) -> Result<Verified, Refused> {
-    match verified(claims, key, policy, now, &mut trace) {
-        Ok(verified) => Ok(Verified { trace, ..verified }),
-        Err(refusal) => Err(Refused::new(refusal, Stage::AfterSignature, trace)),
-    }
-}
-
-fn verified(
-    claims: &[u8],
-    key: &Key,
-    policy: &Policy,
-    now: i64,
-    trace: &mut Trace,
+    walk: &mut Walk,
 ) -> Result<Verified, Refusal> {
+    walk.reach(Check::Claims);
     let claims = json::object(claims).map_err(|fault| fault.within(Part::Claims))?;
-    let times = checks::times(&claims, policy, now, trace)?;
+    walk.reach(Check::Times);
+    let times = checks::times(&claims, policy, now, &mut walk.trace)?;
+    walk.reach(Check::Audience);
     checks::audience(&claims, key, policy)?;
+    walk.reach(Check::Issuer);
     checks::issuer(&claims, key, policy)?;
+    walk.reach(Check::Subject);
     let subject = checks::subject(&claims)?;
+    walk.reach(Check::Email);
     let email = checks::email(&claims, policy)?;
+    walk.reach(Check::Actor);
     let actor = checks::actor(&claims, policy)?;
 
     let mut warnings = Vec::new();
@@ -105,6 +100,12 @@ fn verified(
 }
 
 impl Verified {
+    /// The same, with what was noted on the way.
+    pub(crate) fn with_trace(mut self, trace: Trace) -> Self {
+        self.trace = trace;
+        self
+    }
+
     /// The user's id, to be compared byte for byte.
     pub fn subject(&self) -> &str {
         &self.subject

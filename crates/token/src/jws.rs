@@ -76,20 +76,23 @@ impl<'t> Compact<'t> {
         {
             return Err(Refusal::HeaderNotSupported(member));
         }
-        if header.get("typ").is_some_and(|typ| !is_jwt(typ)) {
-            return Err(Refusal::TypeNotAllowed);
-        }
+        let typ = Typ::read(header.get("typ")).ok_or(Refusal::TypeNotAllowed)?;
         let Some(Json::Text(algorithm)) = header.get("alg") else {
             return Err(Refusal::Malformed(Malformed::Algorithm));
         };
+        if algorithm.eq_ignore_ascii_case("none") {
+            return Err(Refusal::AlgorithmNotAllowed { expected: None });
+        }
         let kid = match header.get("kid") {
             None => None,
             Some(Json::Text(kid)) if kid.chars().count() <= MAX_KID_CHARS => Some(kid.clone()),
             Some(_) => return Err(Refusal::Malformed(Malformed::KeyId)),
         };
         Ok(Unverified {
+            typ,
             algorithm: algorithm.clone(),
             kid,
+            claims: &self.claims,
         })
     }
 
@@ -102,16 +105,56 @@ impl<'t> Compact<'t> {
 
 /// What a token says before it has proven anything. It can find a key, no more.
 pub(crate) struct Unverified<'t> {
+    pub(crate) typ: Typ,
     pub(crate) algorithm: Cow<'t, str>,
     pub(crate) kid: Option<Cow<'t, str>>,
+    claims: &'t [u8],
+}
+
+impl Unverified<'_> {
+    /// The `iss`, read only where several keys could be meant (T12).
+    pub(crate) fn issuer(&self) -> Option<String> {
+        match json::object(self.claims).ok()?.get("iss") {
+            Some(Json::Text(issuer)) => Some(issuer.as_ref().to_owned()),
+            Some(_) | None => None,
+        }
+    }
+}
+
+/// The kinds of tokens that there are keys for (T2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Typ {
+    /// `JWT`, or nothing.
+    Jwt,
+    /// `at+jwt`: an access token of RFC 9068.
+    AccessToken,
+}
+
+impl Typ {
+    /// Reads `typ`, as a media type or short, in any casing.
+    fn read(typ: Option<&Json<'_>>) -> Option<Self> {
+        let typ = match typ {
+            None => return Some(Self::Jwt),
+            Some(Json::Text(typ)) => typ,
+            Some(_) => return None,
+        };
+        let is = |name: &str| {
+            let media = typ.split_at_checked("application/".len());
+            let short = media.filter(|(start, _)| start.eq_ignore_ascii_case("application/"));
+            short
+                .map_or(typ.as_ref(), |(_, rest)| rest)
+                .eq_ignore_ascii_case(name)
+        };
+        if is("JWT") {
+            Some(Self::Jwt)
+        } else if is("at+jwt") {
+            Some(Self::AccessToken)
+        } else {
+            None
+        }
+    }
 }
 
 fn decode(part: &str, which: Part) -> Result<Vec<u8>, Refusal> {
     decode_base64url(part).map_err(|_| Refusal::Malformed(Malformed::Encoding(which)))
-}
-
-/// Whether `typ` is `JWT`, as a media type or short, in any casing.
-fn is_jwt(typ: &Json<'_>) -> bool {
-    matches!(typ, Json::Text(typ)
-        if typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("application/JWT"))
 }

@@ -1,43 +1,37 @@
 //! The keys that tokens are checked with.
 //!
-//! A key is parsed once, when it is made, and fixes its algorithm (K5). Only
-//! shared secrets so far.
+//! A key is parsed once, when it is made, and fixes its algorithm (K5): a shared
+//! secret, or a [`PublicKey`] that an operator brings or an identity provider
+//! publishes. Which of a set's keys is tried for a token is decided in `set`.
 //!
 //! The check is aws-lc's own and not `jsonwebtoken::crypto::verify`, which parses
 //! the key again for each token: for RS256 that alone costs twice what all rules
 //! together may.
 
+mod der;
+mod jwk;
+mod pem;
+mod public;
+mod set;
+mod unusable;
+mod weak;
+
 use std::fmt;
 
 use aws_lc_rs::hmac;
+use aws_lc_rs::signature::ParsedPublicKey;
 
-use crate::jws::{Compact, MAX_KID_CHARS};
-use crate::refusal::{KidFault, Refusal, Trace};
+pub use jwk::{BadKeySet, FetchedKeys, SetTerms, SkippedKey};
+pub use public::PublicKey;
+pub use set::KeySet;
+pub use unusable::UnusableKey;
+
+use crate::algorithm::Algorithm;
+use crate::jws::{MAX_KID_CHARS, Typ, Unverified};
+use crate::refusal::Refusal;
 
 /// K1: shorter secrets can be guessed from one token.
 const MIN_SECRET_BYTES: usize = 32;
-
-/// How a token is signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    /// HMAC with SHA-256.
-    Hs256,
-}
-
-impl Algorithm {
-    /// The name in a token's `alg`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Hs256 => "HS256",
-        }
-    }
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// Whether a key still counts (K6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,51 +51,39 @@ pub enum KeyState {
 #[derive(Clone, Debug)]
 pub struct Key {
     id: String,
+    algorithm: Algorithm,
     material: Material,
+    origin: Origin,
     state: KeyState,
     issuer: Option<String>,
     audiences: Vec<String>,
     imported: bool,
 }
 
-/// The parsed key. A variant is a kind of key; what it verifies with is in it.
+/// The parsed key, which verifies in the way of the key's algorithm.
 #[derive(Clone)]
 enum Material {
-    Hmac(hmac::Key),
+    Secret(Box<hmac::Key>),
+    Public {
+        key: ParsedPublicKey,
+        fingerprint: String,
+    },
+}
+
+/// Who answers for a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// An operator, who made it or pasted it here.
+    Here,
+    /// An identity provider, in whose set it was fetched.
+    Fetched,
 }
 
 impl fmt::Debug for Material {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
-
-/// Why something cannot be a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnusableKey {
-    /// Fewer than 32 bytes.
-    #[error("the secret has {bytes} bytes, and at least 32 are needed")]
-    TooShort {
-        /// How many there are.
-        bytes: usize,
-    },
-    /// One byte, over and over.
-    #[error("the secret is one byte repeated")]
-    Repetitive,
-    /// No `kid` of a token could be equal to it.
-    #[error("a key's id has 1 to 256 characters")]
-    BadId,
-    /// Not an Ed25519 key pair in PKCS #8.
-    #[error("the document is not an Ed25519 key pair in PKCS #8")]
-    BadDocument,
-}
-
-impl UnusableKey {
-    /// The stable code that API clients see.
-    pub fn code(self) -> &'static str {
         match self {
-            Self::TooShort { .. } | Self::Repetitive => "weak_key",
-            Self::BadId | Self::BadDocument => "unusable_key",
+            Self::Secret(_) => f.write_str("[redacted]"),
+            Self::Public { fingerprint, .. } => f.write_str(fingerprint),
         }
     }
 }
@@ -113,10 +95,9 @@ impl Key {
         secret: &[u8],
         algorithm: Algorithm,
     ) -> Result<Self, UnusableKey> {
-        let id = id.into();
-        if id.is_empty() || id.chars().count() > MAX_KID_CHARS {
-            return Err(UnusableKey::BadId);
-        }
+        let Some(hmac) = algorithm.hmac() else {
+            return Err(UnusableKey::WrongAlgorithm);
+        };
         if secret.len() < MIN_SECRET_BYTES {
             return Err(UnusableKey::TooShort {
                 bytes: secret.len(),
@@ -125,17 +106,44 @@ impl Key {
         if secret.iter().all(|byte| *byte == secret[0]) {
             return Err(UnusableKey::Repetitive);
         }
-        let material = Material::Hmac(match algorithm {
-            Algorithm::Hs256 => hmac::Key::new(hmac::HMAC_SHA256, secret),
-        });
+        let material = Material::Secret(Box::new(hmac::Key::new(hmac, secret)));
+        Self::new(id.into(), algorithm, material)
+    }
+
+    /// Makes an active key of a public key and one of its
+    /// [algorithms](PublicKey::algorithms). Its id is the `kid` of its tokens.
+    pub fn public(
+        id: impl Into<String>,
+        key: &PublicKey,
+        algorithm: Algorithm,
+    ) -> Result<Self, UnusableKey> {
+        let material = Material::Public {
+            key: key.parsed(algorithm)?,
+            fingerprint: key.fingerprint(),
+        };
+        Self::new(id.into(), algorithm, material)
+    }
+
+    fn new(id: String, algorithm: Algorithm, material: Material) -> Result<Self, UnusableKey> {
+        if !fits_as_id(&id) {
+            return Err(UnusableKey::BadId);
+        }
         Ok(Self {
             id,
+            algorithm,
             material,
+            origin: Origin::Here,
             state: KeyState::Active,
             issuer: None,
             audiences: Vec::new(),
             imported: false,
         })
+    }
+
+    /// The same key, as one of an identity provider's set.
+    fn fetched(mut self, issuer: &str, audiences: &[String]) -> Self {
+        self.origin = Origin::Fetched;
+        self.issuer(issuer).audiences(audiences.to_vec())
     }
 
     /// The same key in this state.
@@ -171,20 +179,51 @@ impl Key {
 
     /// The one algorithm of its tokens.
     pub fn algorithm(&self) -> Algorithm {
-        match self.material {
-            Material::Hmac(_) => Algorithm::Hs256,
+        self.algorithm
+    }
+
+    /// The RFC 7638 thumbprint of a public key (K8). A shared secret has none here:
+    /// what may be kept of it is for whoever stores it to say.
+    pub fn fingerprint(&self) -> Option<&str> {
+        match &self.material {
+            Material::Secret(_) => None,
+            Material::Public { fingerprint, .. } => Some(fingerprint),
         }
     }
 
     /// Whether this key made this signature over this message.
     pub(crate) fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.material {
-            Material::Hmac(key) => hmac::verify(key, message, signature).is_ok(),
+            Material::Secret(key) => hmac::verify(key, message, signature).is_ok(),
+            Material::Public { key, .. } => key.verify_sig(message, signature).is_ok(),
         }
     }
 
+    /// K1 and K4: where others sign with the same key, tokens must say that they
+    /// are for us.
     pub(crate) fn requires_audience(&self) -> bool {
-        self.imported
+        self.imported || self.origin == Origin::Fetched
+    }
+
+    fn is_public(&self) -> bool {
+        match self.material {
+            Material::Secret(_) => false,
+            Material::Public { .. } => true,
+        }
+    }
+
+    /// K5 and T2: whether it is for tokens with this header.
+    fn admits(&self, header: &Unverified<'_>) -> Result<(), Refusal> {
+        let access_tokens =
+            self.origin == Origin::Fetched && self.requires_audience() && self.issuer.is_some();
+        if header.typ == Typ::AccessToken && !access_tokens {
+            return Err(Refusal::TypeNotAllowed);
+        }
+        if !self.algorithm.is_named(&header.algorithm) {
+            let expected = Some(self.algorithm);
+            return Err(Refusal::AlgorithmNotAllowed { expected });
+        }
+        Ok(())
     }
 
     pub(crate) fn expected_issuer(&self) -> Option<&str> {
@@ -209,83 +248,7 @@ impl Key {
     }
 }
 
-/// All keys of one agent and environment.
-#[derive(Clone, Debug, Default)]
-pub struct KeySet(Vec<Key>);
-
-impl KeySet {
-    /// Gathers the keys. An id that two of them have selects neither.
-    pub fn new(keys: Vec<Key>) -> Self {
-        Self(keys)
-    }
-
-    /// The keys, in the order in which they were given.
-    pub fn iter(&self) -> impl Iterator<Item = &Key> {
-        self.0.iter()
-    }
-
-    /// Finds the key that signed a token and opens its claims (K7).
-    pub(crate) fn proof<'c>(
-        &self,
-        token: &'c Compact<'_>,
-        now: i64,
-        trace: &mut Trace,
-    ) -> Result<(&Key, &'c [u8]), Refusal> {
-        let header = token.header()?;
-        if header.algorithm.eq_ignore_ascii_case("none") {
-            return Err(Refusal::AlgorithmNotAllowed { expected: None });
-        }
-        let (key, claims) = match &header.kid {
-            Some(kid) => {
-                let key = self
-                    .named(kid)
-                    .ok_or_else(|| Refusal::UnknownKey(KidFault::unknown(kid)))?;
-                trace.uses(key);
-                key.check_state(now)?;
-                if header.algorithm != key.algorithm().name() {
-                    let expected = Some(key.algorithm());
-                    return Err(Refusal::AlgorithmNotAllowed { expected });
-                }
-                let claims = token
-                    .claims_if_signed_by(key)
-                    .ok_or(Refusal::BadSignature)?;
-                (key, claims)
-            }
-            None => {
-                let (key, claims) = self.proof_without_kid(token, &header.algorithm, now)?;
-                trace.uses(key);
-                (key, claims)
-            }
-        };
-        Ok((key, claims))
-    }
-
-    /// Tries the secrets that count and have this algorithm.
-    fn proof_without_kid<'c>(
-        &self,
-        token: &'c Compact<'_>,
-        algorithm: &str,
-        now: i64,
-    ) -> Result<(&Key, &'c [u8]), Refusal> {
-        let mut refusal = Refusal::UnknownKey(KidFault::Absent);
-        for key in self.0.iter().filter(|key| key.check_state(now).is_ok()) {
-            if key.algorithm().name() != algorithm {
-                if refusal != Refusal::BadSignature {
-                    refusal = Refusal::AlgorithmNotAllowed {
-                        expected: Some(key.algorithm()),
-                    };
-                }
-            } else if let Some(claims) = token.claims_if_signed_by(key) {
-                return Ok((key, claims));
-            } else {
-                refusal = Refusal::BadSignature;
-            }
-        }
-        Err(refusal)
-    }
-
-    fn named(&self, kid: &str) -> Option<&Key> {
-        let mut named = self.0.iter().filter(|key| key.id == kid);
-        named.next().filter(|_| named.next().is_none())
-    }
+/// K7: what a `kid` can be.
+fn fits_as_id(id: &str) -> bool {
+    !id.is_empty() && id.chars().count() <= MAX_KID_CHARS
 }

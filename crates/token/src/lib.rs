@@ -21,11 +21,13 @@ mod jws;
 
 mod json;
 
+mod algorithm;
 mod key;
 mod secret;
 
 mod claims;
 
+mod explain;
 mod refusal;
 
 mod mint;
@@ -33,9 +35,13 @@ mod self_test;
 
 use std::sync::Arc;
 
+pub use crate::algorithm::{Algorithm, UnknownAlgorithm};
 pub use crate::claims::{Attribute, NotAnAttribute, Scalar, Verified, Warning, fit_for_greeting};
+pub use crate::explain::{Check, Explanation, Outcome, Step, diagnose};
 pub use crate::jws::{BadBase64url, base64url, decode_base64url};
-pub use crate::key::{Algorithm, Key, KeySet, KeyState, UnusableKey};
+pub use crate::key::{
+    BadKeySet, FetchedKeys, Key, KeySet, KeyState, PublicKey, SetTerms, SkippedKey, UnusableKey,
+};
 pub use crate::mint::{AssertionKey, mint_hs256, thumbprint};
 pub use crate::refusal::{
     ActorFault, AudienceFault, IssuerFault, KidFault, Malformed, Part, Refusal, Refused, Stage,
@@ -44,6 +50,7 @@ pub use crate::refusal::{
 pub use crate::secret::{BadSecret, Secret, SecretKind};
 pub use crate::self_test::{SelfTestFailed, self_test};
 
+use crate::explain::Walk;
 use crate::jws::Compact;
 
 /// What one agent and environment asks of a token, besides a good signature.
@@ -111,15 +118,18 @@ impl Verifier {
 
     /// Checks a token as of `now`, in unix seconds.
     pub fn verify(&self, token: &str, now: i64) -> Result<Verified, Refused> {
-        let mut trace = Trace::default();
-        let compact = match Compact::parse(token) {
-            Ok(compact) => compact,
-            Err(refusal) => return Err(Refused::new(refusal, Stage::BeforeSignature, trace)),
-        };
-        match self.keys.proof(&compact, now, &mut trace) {
-            Ok((key, claims)) => claims::read(claims, key, &self.policy, now, trace),
-            Err(refusal) => Err(Refused::new(refusal, Stage::BeforeSignature, trace)),
+        let mut walk = Walk::default();
+        match self.walk(token, now, &mut walk) {
+            Ok(verified) => Ok(verified.with_trace(walk.trace)),
+            Err(refusal) => Err(Refused::new(refusal, walk.stage(), walk.trace)),
         }
+    }
+
+    /// The one way from a token to a [`Verified`], which the checker walks too.
+    fn walk(&self, token: &str, now: i64, walk: &mut Walk) -> Result<Verified, Refusal> {
+        let compact = Compact::parse(token)?;
+        let (key, claims) = self.keys.proof(&compact, now, walk)?;
+        claims::read(claims, key, &self.policy, now, walk)
     }
 
     /// The keys that tokens are checked against.

@@ -8,9 +8,11 @@ mod fault;
 
 use std::fmt;
 
+pub(crate) use fault::fit_to_repeat;
 pub use fault::{ActorFault, AudienceFault, IssuerFault, KidFault, Malformed, Part};
 
-use crate::key::{Algorithm, Key};
+use crate::algorithm::Algorithm;
+use crate::key::Key;
 
 /// Why a token is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +49,14 @@ pub enum Refusal {
     /// No key made the signature.
     #[error("the signature does not match")]
     BadSignature,
+    /// A key of another environment made the signature. Only a diagnosis says so.
+    #[error("the token is signed with the {environment} key `{key}`")]
+    WrongEnvironment {
+        /// What the caller calls that environment.
+        environment: String,
+        /// That key's id.
+        key: String,
+    },
     /// Its time is over.
     #[error("the token expired {} ago", Span(*ago))]
     TokenExpired {
@@ -120,6 +130,7 @@ impl Refusal {
             Self::UnknownKey(_) => "unknown_key",
             Self::KeyRevoked { .. } => "key_revoked",
             Self::BadSignature => "bad_signature",
+            Self::WrongEnvironment { .. } => "wrong_environment",
             Self::TokenExpired { .. } => "token_expired",
             Self::NotYetValid { .. } => "not_yet_valid",
             Self::IssuedInFuture { .. } => "issued_in_future",
@@ -156,6 +167,7 @@ impl Refusal {
             Self::UnknownKey(KidFault::Unknown(_) | KidFault::Unfit) => {
                 "use a key of this agent and environment, and its id as `kid`"
             }
+            Self::UnknownKey(KidFault::Needed) => "set `kid` in the header to the id of the key",
             Self::UnknownKey(KidFault::Absent) => "make a key for this agent and environment",
             Self::KeyRevoked { .. } => "sign with a key that is active",
             Self::BadSignature => {
@@ -170,7 +182,8 @@ impl Refusal {
             Self::LifetimeTooLong { limit, .. } => {
                 return format!("set `exp` to at most {} after `iat`", Span(*limit));
             }
-            Self::WrongAudience(AudienceFault::OtherEnvironment) => {
+            Self::WrongEnvironment { .. }
+            | Self::WrongAudience(AudienceFault::OtherEnvironment) => {
                 "sign with the key of the environment that the page uses"
             }
             Self::WrongAudience(_) => {
@@ -254,7 +267,7 @@ impl Trace {
 }
 
 /// Seconds in the largest unit that leaves at least two of it.
-struct Span(i64);
+pub(crate) struct Span(pub(crate) i64);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

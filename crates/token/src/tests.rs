@@ -1,11 +1,16 @@
 //! What each rule forbids, by the rule's number, and what a good token says.
 
+mod algorithms;
 mod claims;
+mod explain;
 mod form;
 mod keys;
 mod mint;
 mod optional;
+mod pairs;
 mod properties;
+mod public_keys;
+mod sets;
 
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};

@@ -97,6 +97,9 @@ pub enum KidFault {
     /// There is none, and no key that could be tried without.
     #[error("there is no active key here, and the token names none")]
     Absent,
+    /// There is none, and more than one public key.
+    #[error("the token names no key, and there are several it could be checked with")]
+    Needed,
     /// No key has this id.
     #[error("there is no key `{0}` here")]
     Unknown(String),
@@ -108,14 +111,18 @@ pub enum KidFault {
 impl KidFault {
     /// Repeats a `kid` only if it looks like one, since it may be anything.
     pub(crate) fn unknown(kid: &str) -> Self {
-        let fit = (1..=64).contains(&kid.len())
-            && kid
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte));
-        if fit {
+        if fit_to_repeat(kid) {
             Self::Unknown(kid.to_owned())
         } else {
             Self::Unfit
         }
     }
+}
+
+/// Whether a `kid` of someone else's looks like one and may be shown.
+pub(crate) fn fit_to_repeat(kid: &str) -> bool {
+    (1..=64).contains(&kid.len())
+        && kid
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte))
 }
