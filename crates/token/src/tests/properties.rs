@@ -42,6 +42,42 @@ fn a_claim() -> impl Strategy<Value = &'static str> {
     ])
 }
 
+fn an_attribute() -> impl Strategy<Value = Value> {
+    let scalar = prop_oneof![
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        (-1e300..1e300_f64).prop_map(Value::from),
+        "[^\\x00]{0,200}".prop_map(Value::from),
+    ];
+    prop_oneof![
+        scalar.clone(),
+        prop::collection::vec(scalar, 0..=20).prop_map(Value::from),
+    ]
+}
+
+fn to_json(attribute: Attribute) -> Value {
+    match attribute {
+        Attribute::Text(text) => text.into(),
+        Attribute::Number(number) => number.into(),
+        Attribute::Flag(flag) => flag.into(),
+        Attribute::List(items) => items
+            .into_iter()
+            .map(|item| match item {
+                Scalar::Text(text) => Value::from(text),
+                Scalar::Number(number) => number.into(),
+                Scalar::Flag(flag) => flag.into(),
+            })
+            .collect(),
+    }
+}
+
+fn a_member() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "kty", "crv", "n", "e", "x", "y", "use", "key_ops", "alg", "kid", "d", "keys", "x5c",
+    ])
+}
+
 #[test]
 fn any_bit_of_a_good_token_flipped_is_refused() {
     let verifier = verifier();
@@ -146,5 +182,55 @@ proptest! {
         if let Ok(bytes) = decode_base64url(&text) {
             prop_assert_eq!(base64url(&bytes), text);
         }
+    }
+
+    #[test]
+    fn a_kid_selects_the_key_of_which_it_is_the_id(kid in any::<String>()) {
+        prop_assume!((1..=256).contains(&kid.chars().count()) && !kid.contains('\0'));
+        let keys = vec![key("other", OTHER_SECRET), key(&kid, SECRET)];
+        let token = mint_hs256(SECRET, Some(&kid), &good_claims());
+        let verified = Verifier::new(KeySet::new(keys), policy()).verify(&token, NOW);
+        prop_assert_eq!(verified.unwrap().key().to_owned(), kid);
+    }
+
+    #[test]
+    fn an_attribute_is_what_was_signed(value in an_attribute()) {
+        let verified = verified(&token_with(json!({ "plan": value })));
+        let attribute = verified.attributes()["plan"].clone();
+        prop_assert_eq!(to_json(attribute), value);
+    }
+
+    #[test]
+    fn no_text_is_a_key_or_panics(text in any::<String>(), der in prop::collection::vec(any::<u8>(), 0..80)) {
+        prop_assert!(PublicKey::parse(&text).is_err());
+        for label in ["PUBLIC KEY", "CERTIFICATE"] {
+            prop_assert!(PublicKey::parse(&pairs::pem(label, &der)).is_err());
+        }
+    }
+
+    #[test]
+    fn no_member_of_a_jwk_panics(member in a_member(), value in any_json()) {
+        for pair in [&*pairs::RSA, &*pairs::P256, &*pairs::ED25519] {
+            let mut jwk = pair.jwk();
+            jwk[member] = value.clone();
+            if let Ok(key) = PublicKey::parse(&jwk.to_string()) {
+                prop_assert_eq!(PublicKey::parse(&key.to_jwk().to_string()).unwrap().to_jwk(), key.to_jwk());
+            }
+            let terms = SetTerms {
+                issuer: "https://id.example".to_owned(),
+                audiences: vec!["client".to_owned()],
+                rsa: Algorithm::Rs256,
+            };
+            let set = json!({ "keys": [jwk, value.clone()] }).to_string();
+            if let Ok(found) = KeySet::from_jwks(set.as_bytes(), &terms) {
+                prop_assert_eq!(found.keys.len() + found.skipped.len(), 2);
+            }
+        }
+    }
+
+    #[test]
+    fn the_checker_says_what_the_verifier_says(claim in a_claim(), value in any_json()) {
+        let token = token_with(json!({ claim: value }));
+        prop_assert_eq!(verifier().explain(&token, NOW).verdict, verifier().verify(&token, NOW));
     }
 }
