@@ -43,8 +43,19 @@ pub enum NotAllowed {
 /// Sends requests, if they may leave.
 #[derive(Clone)]
 pub struct Outbound {
-    client: reqwest::Client,
+    /// For what the operator listed: it takes every address its name leads to.
+    to_listed: reqwest::Client,
+    /// For everything else. A client of its own, since a resolver is told the
+    /// host and not the port, and what was listed is one port.
+    to_public: reqwest::Client,
     allowed: Arc<[String]>,
+}
+
+/// Through which client an address is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    Listed,
+    Public,
 }
 
 impl fmt::Debug for Outbound {
@@ -59,17 +70,13 @@ impl Outbound {
     /// `allowed` lists hosts with their ports (`localhost:7071`) that may be
     /// called although they are private or speak plain http.
     pub fn new(allowed: Vec<String>) -> Result<Self, reqwest::Error> {
-        let allowed: Arc<[String]> = allowed.into();
-        let client = reqwest::Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(CALL_TIMEOUT)
-            .dns_resolver(Arc::new(PublicOnly {
-                allowed: allowed.clone(),
-            }))
-            .build()?;
-        Ok(Self { client, allowed })
+        Ok(Self {
+            to_listed: bounded_client().build()?,
+            to_public: bounded_client()
+                .dns_resolver(Arc::new(PublicOnly))
+                .build()?,
+            allowed: allowed.into(),
+        })
     }
 
     /// Sends one call, with its proof, and reads the JSON it answers with.
@@ -79,14 +86,16 @@ impl Outbound {
         assertion: &str,
         idempotency_key: &str,
     ) -> Result<serde_json::Value, ActionError> {
-        self.check(&request.url)?;
+        let client = match self.door(&request.url)? {
+            Door::Listed => &self.to_listed,
+            Door::Public => &self.to_public,
+        };
         let method = request
             .method
             .as_str()
             .parse()
             .map_err(|_| ActionError::NoAddress)?;
-        let response = self
-            .client
+        let response = client
             .request(method, request.url)
             .headers(headers(assertion, idempotency_key)?)
             .body(request.body)
@@ -100,14 +109,9 @@ impl Outbound {
         serde_json::from_slice(&body).map_err(|_| ActionError::Unreadable("no JSON"))
     }
 
-    /// A client for addresses that passed [`check_url`](Self::check_url).
-    pub fn client(&self) -> &reqwest::Client {
-        &self.client
-    }
-
-    /// Whether this address may be called at all. Names are checked again when
+    /// Whether this address may be called, and how. Names are checked again when
     /// they are resolved; addresses are never resolved, so here is all there is.
-    pub fn check_url(&self, url: &Url) -> Result<(), NotAllowed> {
+    fn door(&self, url: &Url) -> Result<Door, NotAllowed> {
         let host = url.host().ok_or(NotAllowed::NoHost)?;
         let port = url.port_or_known_default().ok_or(NotAllowed::NoHost)?;
         let listed = self
@@ -115,7 +119,7 @@ impl Outbound {
             .iter()
             .any(|it| *it == format!("{host}:{port}"));
         if listed {
-            return Ok(());
+            return Ok(Door::Listed);
         }
         if url.scheme() != "https" {
             return Err(NotAllowed::PlainHttp(host.to_string()));
@@ -126,15 +130,19 @@ impl Outbound {
             Host::Ipv6(address) => is_public_v6(address),
         };
         if public {
-            Ok(())
+            Ok(Door::Public)
         } else {
             Err(NotAllowed::Private(host.to_string()))
         }
     }
+}
 
-    fn check(&self, url: &Url) -> Result<(), ActionError> {
-        Ok(self.check_url(url)?)
-    }
+fn bounded_client() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .redirect(Policy::none())
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(CALL_TIMEOUT)
 }
 
 fn headers(assertion: &str, idempotency_key: &str) -> Result<HeaderMap, ActionError> {
@@ -181,27 +189,17 @@ fn cause(error: reqwest::Error) -> ActionError {
     ActionError::Unreachable(text)
 }
 
-/// Resolves names, and drops special addresses of names that nobody listed. The
-/// connection is made to what is left, so the check cannot be outrun by a second
-/// answer of the name server.
-struct PublicOnly {
-    allowed: Arc<[String]>,
-}
+/// Resolves names, and drops special addresses. The connection is made to what is
+/// left, so the check cannot be outrun by a second answer of the name server.
+struct PublicOnly;
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
-        let host = name.as_str().to_owned();
-        let listed = self.allowed.iter().any(|it| {
-            it.rsplit_once(':')
-                .is_some_and(|(listed, _)| listed == host)
-        });
         Box::pin(async move {
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
-            let usable: Vec<SocketAddr> = found
-                .filter(|address| listed || is_public(address.ip()))
-                .collect();
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let usable: Vec<SocketAddr> = found.filter(|it| is_public(it.ip())).collect();
             if usable.is_empty() {
-                return Err(NotAllowed::Private(host).into());
+                return Err(NotAllowed::Private(name.as_str().to_owned()).into());
             }
             Ok(Box::new(usable.into_iter()) as Addrs)
         })
@@ -244,17 +242,18 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::definition::Method;
 
-    fn checked(url: &str) -> Result<(), NotAllowed> {
+    fn checked(url: &str) -> Result<Door, NotAllowed> {
         let outbound = Outbound::new(vec!["localhost:7071".to_owned()]).unwrap();
-        outbound.check_url(&Url::parse(url).unwrap())
+        outbound.door(&Url::parse(url).unwrap())
     }
 
     #[test]
     fn i7_a_public_host_over_https_may_be_called() {
-        assert_eq!(checked("https://shop.example/orders"), Ok(()));
-        assert_eq!(checked("https://[2606:4700::1111]/"), Ok(()));
-        assert_eq!(checked("https://1.1.1.1/"), Ok(()));
+        assert_eq!(checked("https://shop.example/orders"), Ok(Door::Public));
+        assert_eq!(checked("https://[2606:4700::1111]/"), Ok(Door::Public));
+        assert_eq!(checked("https://1.1.1.1/"), Ok(Door::Public));
     }
 
     #[test]
@@ -267,7 +266,7 @@ mod tests {
             checked("http://localhost:7072/"),
             Err(NotAllowed::PlainHttp(_))
         ));
-        assert_eq!(checked("http://localhost:7071/"), Ok(()));
+        assert_eq!(checked("http://localhost:7071/"), Ok(Door::Listed));
     }
 
     #[test]
@@ -296,15 +295,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn g8_a_name_that_leads_to_a_special_address_is_refused_when_it_is_resolved() {
-        let nobody = PublicOnly {
-            allowed: Arc::new([]),
-        };
-        let listed = PublicOnly {
-            allowed: ["localhost:7071".to_owned()].into(),
+    async fn g8_a_listed_port_opens_no_other_port_of_its_host() {
+        let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = other.local_addr().unwrap().port();
+        let outbound = Outbound::new(vec!["localhost:7071".to_owned()]).unwrap();
+        let request = Request {
+            method: Method::Get,
+            url: Url::parse(&format!("https://localhost:{port}/")).unwrap(),
+            body: Vec::new(),
         };
 
-        assert!(nobody.resolve("localhost".parse().unwrap()).await.is_err());
-        assert!(listed.resolve("localhost".parse().unwrap()).await.is_ok());
+        let error = tokio::select! {
+            sent = outbound.send(request, "proof", "call_1") => sent.unwrap_err(),
+            _ = other.accept() => panic!("somebody came in by another port"),
+        };
+
+        assert!(error.to_string().contains("private or special"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn g8_a_name_that_leads_to_a_special_address_is_refused_when_it_is_resolved() {
+        assert!(
+            PublicOnly
+                .resolve("localhost".parse().unwrap())
+                .await
+                .is_err()
+        );
     }
 }
