@@ -57,24 +57,16 @@ fn write_escaped(
     state: &mut State<'_, '_>,
     value: &minijinja::Value,
 ) -> Result<(), Error> {
-    let is_text = value.kind() == ValueKind::String && !value.is_safe();
-    if is_text && *state.auto_escape() != AutoEscape::None {
-        out.write_str(&escape(value.as_str().unwrap_or_default()))?;
-        return Ok(());
+    let is_harmless =
+        value.is_safe() || matches!(value.kind(), ValueKind::Number | ValueKind::Bool);
+    if is_harmless || *state.auto_escape() == AutoEscape::None {
+        return Ok(write!(out, "{value}")?);
     }
-    minijinja::escape_formatter(
-        out,
-        state,
-        &if value.is_safe() {
-            value.clone()
-        } else {
-            minijinja::Value::from_safe_string(value.to_string())
-        },
-    )
+    Ok(out.write_str(&escape(&value.to_string()))?)
 }
 
 /// Escapes what Markdown would read as more than text; line breaks become spaces.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -119,6 +111,24 @@ mod tests {
         assert_eq!(
             text.as_deref(),
             Some("Note: \\[click\\](https://evil.example) \\*\\*now\\*\\* \\# x")
+        );
+    }
+
+    #[test]
+    fn w13_a_list_or_a_map_that_a_server_sent_is_escaped_too() {
+        for template in ["{{ result.notes }}", "{{ result }}", "{{ [result.notes] }}"] {
+            let text = worded(template, json!({ "notes": ["[a](https://evil.example)"] })).unwrap();
+
+            assert!(text.contains("\\[a\\](https"), "{text}");
+            assert!(!text.starts_with('['), "{text}");
+        }
+        assert_eq!(
+            worded(
+                "{{ result.yes }} {{ result.n }}",
+                json!({ "yes": true, "n": -1.5 })
+            )
+            .as_deref(),
+            Some("True -1.5")
         );
     }
 
