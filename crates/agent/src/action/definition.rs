@@ -12,6 +12,17 @@ use url::Url;
 
 use super::{arguments, http::placeholders};
 
+/// What an identity can be asked for, beside `user.attributes.<name>`.
+const USER_VALUES: [&str; 7] = [
+    "user.id",
+    "user.email",
+    "user.name",
+    "user.given_name",
+    "user.locale",
+    "user.zoneinfo",
+    "user.phone_number",
+];
+
 /// Something the operator lets the agent do.
 #[derive(Clone, Debug)]
 pub struct Action {
@@ -193,7 +204,8 @@ impl Action {
                 format!("`{text}` ends at its path; use `http.query`"),
             ));
         }
-        self.check_placeholders(FIELD, path)
+        self.check_placeholders(FIELD, path)?;
+        check_static_segments(path).map_err(|problem| wrong(FIELD, format!("`{text}` {problem}")))
     }
 
     /// Every placeholder names a value of the identity or a parameter.
@@ -203,9 +215,11 @@ impl Action {
         template: &str,
     ) -> Result<(), DefinitionError> {
         for name in placeholders(template).map_err(|problem| wrong(field, problem))? {
-            let known =
-                name.starts_with("user.") || self.parameters["properties"].get(name).is_some();
-            if !known {
+            if name.starts_with("user.") {
+                if !is_user_value(name) {
+                    return Err(wrong(field, no_such_user_value(name)));
+                }
+            } else if self.parameters["properties"].get(name).is_none() {
                 return Err(wrong(
                     field,
                     format!("names `{{{{{name}}}}}`, which is no parameter"),
@@ -228,12 +242,43 @@ pub(super) fn split_url(text: &str) -> Option<(&str, &str)> {
     (!origin.contains(['{', '}', '?', '#', '\\'])).then(|| (origin, &text[end..]))
 }
 
+fn is_user_value(name: &str) -> bool {
+    USER_VALUES.contains(&name)
+        || name
+            .strip_prefix("user.attributes.")
+            .is_some_and(|attribute| !attribute.is_empty())
+}
+
+fn no_such_user_value(name: &str) -> String {
+    format!(
+        "names `{{{{{name}}}}}`, which no visitor has; there are `{}` and `user.attributes.<name>`",
+        USER_VALUES.join("`, `")
+    )
+}
+
+/// What stands in a path as it is must be what is sent: `.` and `..` would be
+/// left out, and what is encoded already would be encoded again.
+fn check_static_segments(path: &str) -> Result<(), &'static str> {
+    for segment in path.split('/') {
+        if matches!(segment, "." | "..") {
+            return Err("has a `.` or `..` in its path; write the path that is meant");
+        }
+        if segment.contains('%') {
+            return Err(
+                "has a `%` in its path; write the character itself, it is encoded when sent",
+            );
+        }
+    }
+    Ok(())
+}
+
 fn wrong(field: &'static str, problem: String) -> DefinitionError {
     DefinitionError::Field { field, problem }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use maitred_core::identity::{Email, Identity};
     use serde_json::json;
 
     use super::*;
@@ -296,5 +341,65 @@ pub(crate) mod tests {
         assert!(url("https://shop.example/?a=b").contains("http.query"));
         assert!(url("https://shop.example/{{card}}").contains("`{{card}}`"));
         assert!(url("https://shop.example/{{user.id").contains("http.url"));
+    }
+
+    fn with_path(path: &str) -> Result<Action, DefinitionError> {
+        let mut definition = order_status();
+        definition["http"]["url"]["production"] = json!(format!("https://shop.example{path}"));
+        Action::parse(&definition.to_string())
+    }
+
+    #[test]
+    fn a_value_that_no_identity_has_is_refused_and_named() {
+        for name in ["user.anything", "user.", "user.attributes.", "user.Email"] {
+            let error = with_path(&format!("/{{{{{name}}}}}"))
+                .unwrap_err()
+                .to_string();
+
+            assert!(error.contains(&format!("`{{{{{name}}}}}`")), "{error}");
+            assert!(
+                error.contains("`user.id`"),
+                "it says what there is: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_value_of_an_identity_can_be_named() {
+        let identity = Identity {
+            subject: "42".to_owned(),
+            email: Some(Email {
+                address: "sarah@shop.example".to_owned(),
+                verified: true,
+            }),
+            name: Some("Sarah Miller".to_owned()),
+            given_name: Some("Sarah".to_owned()),
+            locale: Some("en".to_owned()),
+            zoneinfo: Some("Europe/Berlin".to_owned()),
+            phone_number: Some("+4930".to_owned()),
+            auth_time: None,
+            actor: None,
+            attributes: BTreeMap::from([("plan".to_owned(), json!("gold"))]),
+        };
+
+        for name in USER_VALUES.iter().chain(&["user.attributes.plan"]) {
+            assert!(with_path(&format!("/{{{{{name}}}}}")).is_ok(), "{name}");
+            assert!(identity.value(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_would_be_sent_otherwise_than_written_is_refused() {
+        for path in ["/./orders", "/../orders", "/orders/..", "/."] {
+            let error = with_path(path).unwrap_err().to_string();
+
+            assert!(error.contains("write the path that is meant"), "{error}");
+        }
+        for path in ["/a%20b", "/%2e%2e/orders", "/a%{{user.id}}"] {
+            let error = with_path(path).unwrap_err().to_string();
+
+            assert!(error.contains("write the character itself"), "{error}");
+        }
+        assert!(with_path("/a b/x..y/.well-known/").is_ok());
     }
 }
