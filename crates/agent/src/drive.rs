@@ -9,6 +9,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use maitred_core::{
     action::{Call, Failure, Outcome, Refused},
+    assurance::Assurance,
     conversation::{Author, Body, Citation, EntryNumber, Message, NewEntry, Status, Transcript},
     event::Event,
     id::{CallId, ConversationId, EntryId},
@@ -30,20 +31,20 @@ use crate::{
 impl Agent {
     /// Takes a conversation from its last message to the agent's silence.
     ///
-    /// `wake` interrupts whatever is being waited for: what is to be done is then
-    /// decided anew, from the transcript and the session as they are.
+    /// `wake` interrupts the model: what is to be done must then be decided anew,
+    /// by another run with another token.
     pub async fn run_turn(
         &self,
         conversation: ConversationId,
         announce: &dyn Announce,
         wake: &CancellationToken,
-    ) -> Result<(), TurnError> {
+    ) -> Result<TurnEnd, TurnError> {
         let store = &self.0.store;
         let (Some(scope), Some(owner)) = (
             store.scope_of(conversation).await?,
             store.owner_of(conversation).await?,
         ) else {
-            return Ok(());
+            return Ok(TurnEnd::Done);
         };
         let brain = self.brain(scope.agent).await?;
         let turn = Turn {
@@ -62,6 +63,26 @@ impl Agent {
         ended
     }
 
+    /// Closes a turn that cannot be run, so that the visitor is not left waiting.
+    pub async fn give_up(
+        &self,
+        conversation: ConversationId,
+        announce: &dyn Announce,
+    ) -> Result<(), TurnError> {
+        let body = Body::Status(Status::GaveUp);
+        let entry = NewEntry {
+            id: EntryId::new(&self.0.store.clock),
+            body,
+        };
+        let appended = self
+            .0
+            .store
+            .append(conversation, None, vec![entry], TurnMark::Ended)
+            .await?;
+        announce_all(announce, appended);
+        Ok(())
+    }
+
     /// Marks a turn that was cut off by the end of its process, so that it is
     /// taken up again, or closed if that was tried before (rule R3).
     pub async fn mark_resumed(&self, conversation: ConversationId) -> Result<(), TurnError> {
@@ -77,6 +98,15 @@ impl Agent {
     }
 }
 
+/// How a run of a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnEnd {
+    /// The agent has said what it had to say.
+    Done,
+    /// It was woken, and must be run again.
+    Woken,
+}
+
 /// One turn, and everything it needs.
 struct Turn<'t> {
     agent: &'t Agent,
@@ -90,24 +120,23 @@ struct Turn<'t> {
 }
 
 impl Turn<'_> {
-    async fn run(&self) -> Result<(), TurnError> {
+    async fn run(&self) -> Result<TurnEnd, TurnError> {
         loop {
             let transcript = self.agent.0.store.transcript(self.conversation).await?;
-            let session = self.session(&transcript).await?;
-            let grant = session
-                .as_ref()
-                .map_or(Grant::Ended, |session| Grant::Alive(session.assurance()));
+            let (grant, session) = self.standing(&transcript).await?;
             let last = transcript.last_number();
             match next_step(&transcript, &self.rules, grant) {
                 Step::Done => {
-                    return Ok(self.agent.0.store.end_turn(self.conversation, last).await?);
+                    self.agent.0.store.end_turn(self.conversation, last).await?;
+                    return Ok(TurnEnd::Done);
                 }
-                Step::CallModel => self.ask_the_model(&transcript, session.as_ref()).await?,
-                Step::RunCalls(calls) => {
-                    for call in calls {
-                        self.run_call(call, session.as_ref()).await?;
+                Step::CallModel => {
+                    let asked = self.ask_the_model(&transcript, session.as_ref()).await?;
+                    if asked == TurnEnd::Woken {
+                        return Ok(TurnEnd::Woken);
                     }
                 }
+                Step::RunCalls(calls) => self.run_calls(&calls, &transcript).await?,
                 Step::Refuse(call, reason) => {
                     self.finish(call, Outcome::Refused(reason)).await?;
                 }
@@ -117,35 +146,69 @@ impl Turn<'_> {
         }
     }
 
-    /// The session that posted the last message, if it lives (rule A1).
-    async fn session(&self, transcript: &Transcript) -> Result<Option<Session>, TurnError> {
+    /// As whom the turn goes on: as the session that posted the last message, if
+    /// it lives (rule A1). If it ended because its visitor signed in, the answer
+    /// is still awaited, but nothing may be done in its name.
+    async fn standing(
+        &self,
+        transcript: &Transcript,
+    ) -> Result<(Grant, Option<Session>), TurnError> {
+        let store = &self.agent.0.store;
         let Some(id) = transcript.session() else {
-            return Ok(None);
+            return Ok((Grant::Ended, None));
         };
-        Ok(match self.agent.0.store.session_by_id(id).await? {
-            Some(Found::Live(session)) => Some(session),
-            Some(Found::Ended(_)) | None => None,
-        })
+        if let Some(Found::Live(session)) = store.session_by_id(id).await? {
+            return Ok((Grant::Alive(session.assurance()), Some(session)));
+        }
+        let owner = store.owner_of(self.conversation).await?;
+        let rose = match owner {
+            Some(owner) => store.rose_into(id, owner).await?,
+            None => false,
+        };
+        Ok((
+            if rose {
+                Grant::Alive(Assurance::Anonymous)
+            } else {
+                Grant::Ended
+            },
+            None,
+        ))
     }
 
     async fn ask_the_model(
         &self,
         transcript: &Transcript,
         session: Option<&Session>,
-    ) -> Result<(), TurnError> {
+    ) -> Result<TurnEnd, TurnError> {
         let last = transcript.last_number();
         let id = EntryId::new(&self.agent.0.store.clock);
         let reply = tokio::select! {
             reply = self.read_reply(id, transcript, session) => reply,
-            () = self.wake.cancelled() => return Ok(()),
+            () = self.wake.cancelled() => return Ok(TurnEnd::Woken),
         };
         match reply {
-            Ok(reply) => self.append_reply(id, last, reply).await,
+            Ok(reply) => self.append_reply(id, last, reply).await?,
             Err(error) => {
                 tracing::error!(conversation.id = %self.conversation, %error, "a model gave no reply");
-                self.close(last, Status::GaveUp).await
+                self.close(last, Status::GaveUp).await?;
             }
         }
+        Ok(TurnEnd::Done)
+    }
+
+    /// Runs calls, each as the session is when its turn has come (rule A1).
+    async fn run_calls(&self, calls: &[&Call], transcript: &Transcript) -> Result<(), TurnError> {
+        for call in calls {
+            let (_, session) = self.standing(transcript).await?;
+            match session {
+                Some(session) => self.run_call(call, &session).await?,
+                None => {
+                    self.finish(call, Outcome::Refused(Refused::TurnClosed))
+                        .await?
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn read_reply(
@@ -199,10 +262,7 @@ impl Turn<'_> {
         Ok(Question {
             transcript: transcript.clone(),
             environment: self.scope.environment,
-            assurance: session.map_or(
-                maitred_core::assurance::Assurance::Anonymous,
-                Session::assurance,
-            ),
+            assurance: session.map_or(Assurance::Anonymous, Session::assurance),
             name: identity
                 .and_then(|identity| identity.greeting_name())
                 .map(str::to_owned),
@@ -246,8 +306,8 @@ impl Turn<'_> {
 
     /// Runs one call: what is about to happen is stored before anything leaves,
     /// what came of it after (rule G5).
-    async fn run_call(&self, call: &Call, session: Option<&Session>) -> Result<(), TurnError> {
-        let (Some(action), Some(session)) = (self.brain.actions.get(&call.action), session) else {
+    async fn run_call(&self, call: &Call, session: &Session) -> Result<(), TurnError> {
+        let Some(action) = self.brain.actions.get(&call.action) else {
             return self
                 .finish(call, Outcome::Refused(Refused::NoSuchAction))
                 .await;
@@ -327,17 +387,11 @@ impl Turn<'_> {
             .append(self.conversation, after, entries, mark)
             .await
         {
-            Ok(Appended {
-                owner: Some(owner),
-                events,
-            }) => {
-                for event in events {
-                    self.announce
-                        .announce(owner, Event::Numbered(Box::new(event)));
-                }
+            Ok(appended) => {
+                announce_all(self.announce, appended);
                 Ok(())
             }
-            Ok(Appended { owner: None, .. }) | Err(StoreError::Conflict) => Ok(()),
+            Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -358,6 +412,15 @@ impl Turn<'_> {
                 typing,
             },
         );
+    }
+}
+
+/// Tells the outside what was appended, if anybody may know.
+fn announce_all(announce: &dyn Announce, appended: Appended) {
+    if let Some(owner) = appended.owner {
+        for event in appended.events {
+            announce.announce(owner, Event::Numbered(Box::new(event)));
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use std::{
 use maitred_core::{event::Event, id::AgentId, scope::Owner};
 use maitred_store::{Store, StoreError};
 
+pub use crate::drive::TurnEnd;
 use crate::{
     action::Runner,
     brain::{Basis, Brain},

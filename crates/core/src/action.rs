@@ -59,6 +59,8 @@ pub enum Refused {
     AssuranceTooLow,
     /// No Action by that name is offered here.
     NoSuchAction,
+    /// The turn that asked for it was closed before it ran.
+    TurnClosed,
 }
 
 /// A line of what was asked or answered, in words: name and value.

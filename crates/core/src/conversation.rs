@@ -149,6 +149,14 @@ pub enum Status {
 }
 
 impl Status {
+    /// Whether nothing more comes of the turn it stands in.
+    pub fn closes_a_turn(self) -> bool {
+        match self {
+            Self::Interrupted | Self::GaveUp | Self::Cancelled => true,
+            Self::Resumed | Self::ContinuedFromBeforeSignIn => false,
+        }
+    }
+
     /// What the visitor reads. Empty: nothing is shown.
     pub fn words(self) -> &'static str {
         match self {

@@ -85,24 +85,29 @@ pub fn next_step<'t>(transcript: &'t Transcript, rules: &Rules, grant: Grant) ->
     if let Some(call) = calls.lost(rules) {
         return Step::GiveUpOn(call);
     }
+    if let Some(call) = calls.left_behind(turn) {
+        return Step::Refuse(call, Refused::TurnClosed);
+    }
     if turn.is_empty() || has_ended(turn) {
         return Step::Done;
     }
-    let Grant::Alive(assurance) = grant else {
-        return Step::Close(Status::Cancelled);
-    };
-    if count(turn, |body| matches!(body, Body::Status(Status::Resumed))) > 1 {
-        return Step::Close(Status::Interrupted);
-    }
     let open = calls.open();
+    let assurance = match standing(turn, rules, grant) {
+        Ok(assurance) => assurance,
+        // Every call gets a result, in this turn: nobody may find it open later
+        // and run it as somebody else.
+        Err(status) => {
+            return match open.first() {
+                Some(call) => Step::Refuse(call, Refused::TurnClosed),
+                None => Step::Close(status),
+            };
+        }
+    };
     if let Some((call, reason)) = open
         .iter()
         .find_map(|call| Some((*call, refusal(call, rules, assurance)?)))
     {
         return Step::Refuse(call, reason);
-    }
-    if count(turn, |body| matches!(body, Body::CallAsked(_))) > rules.max_calls {
-        return Step::Close(Status::GaveUp);
     }
     if !open.is_empty() {
         return Step::RunCalls(open);
@@ -111,6 +116,20 @@ pub fn next_step<'t>(transcript: &'t Transcript, rules: &Rules, grant: Grant) ->
         return Step::Close(Status::GaveUp);
     }
     Step::CallModel
+}
+
+/// As whom the turn goes on, or how it is closed.
+fn standing(turn: &[Entry], rules: &Rules, grant: Grant) -> Result<Assurance, Status> {
+    let Grant::Alive(assurance) = grant else {
+        return Err(Status::Cancelled);
+    };
+    if count(turn, |body| matches!(body, Body::Status(Status::Resumed))) > 1 {
+        return Err(Status::Interrupted);
+    }
+    if count(turn, |body| matches!(body, Body::CallAsked(_))) > rules.max_calls {
+        return Err(Status::GaveUp);
+    }
+    Ok(assurance)
 }
 
 /// Why this call may not run for somebody proven that far.
@@ -126,13 +145,8 @@ fn refusal(call: &Call, rules: &Rules, assurance: Assurance) -> Option<Refused> 
 fn has_ended(turn: &[Entry]) -> bool {
     match turn.last().map(|entry| &entry.body) {
         Some(Body::Message(message)) => message.by != Author::Visitor,
-        Some(Body::Status(status)) => match status {
-            Status::Interrupted | Status::GaveUp | Status::Cancelled => true,
-            // Neither closes a turn, and an answer may already stand before either.
-            Status::Resumed | Status::ContinuedFromBeforeSignIn => {
-                has_ended(&turn[..turn.len() - 1])
-            }
-        },
+        // One that closes nothing may stand behind an answer.
+        Some(Body::Status(status)) => status.closes_a_turn() || has_ended(&turn[..turn.len() - 1]),
         Some(Body::CallAsked(_) | Body::CallStarted { .. } | Body::CallFinished { .. }) | None => {
             false
         }
@@ -186,6 +200,16 @@ impl<'t> Calls<'t> {
             .calls()
             .filter(|call| !self.finished.contains(&call.id))
             .collect()
+    }
+
+    /// Open, though the visitor has said something since it was asked for: what
+    /// asked for it is over, and who speaks now may be somebody else.
+    fn left_behind(&self, turn: &'t [Entry]) -> Option<&'t Call> {
+        let asked_now = |id: CallId| {
+            turn.iter()
+                .any(|entry| matches!(&entry.body, Body::CallAsked(call) if call.id == id))
+        };
+        self.open().into_iter().find(|call| !asked_now(call.id))
     }
 
     /// Started, without a result, and not to be repeated. One driver runs a

@@ -3,15 +3,22 @@
 use std::{sync::Arc, time::Duration};
 
 use maitred_agent::{
-    Agent,
+    Agent, Announce,
     action::{Assertions, Outbound, Runner},
     engine::Engine,
     model::scripted::ScriptedModel,
 };
-use maitred_core::{event::Event, id::AgentId, scope::Environment};
-use maitred_store::Store;
+use maitred_core::{
+    event::Event,
+    id::{AgentId, ConversationId},
+    message::MessageText,
+    scope::Environment,
+    session::Session,
+};
+use maitred_store::{Posted, Store, StoreError};
 use maitred_token::AssertionKey;
 use secrecy::ExposeSecret;
+use uuid::Uuid;
 
 use crate::{config::Config, hub::Hub, sites::Sites, tasks::Tasks, turns::Turns};
 
@@ -80,6 +87,41 @@ impl App {
         }));
         app.follow_changes().await?;
         Ok(app)
+    }
+
+    /// Keeps what a visitor said, announces it, and starts a turn. `None` if the
+    /// conversation is not theirs.
+    pub(crate) async fn post(
+        &self,
+        session: &Session,
+        conversation: ConversationId,
+        client_id: Uuid,
+        text: &MessageText,
+    ) -> Result<Option<Posted>, StoreError> {
+        let owner = session.owner();
+        let posted = self
+            .store
+            .post(owner, conversation, session.id, client_id, text)
+            .await?;
+        if let Some(Posted::New(appended)) = &posted {
+            for event in &appended.events {
+                self.hub
+                    .announce(owner, Event::Numbered(Box::new(event.clone())));
+            }
+        }
+        if posted.is_some() {
+            // A retry, too: the first one may not have come this far.
+            self.turns.start(conversation, Some(session.id));
+        }
+        Ok(posted)
+    }
+
+    /// Ends a session, its turns and its streams.
+    pub(crate) async fn end_session(&self, session: &Session) -> Result<(), StoreError> {
+        self.store.end_session(session.id).await?;
+        self.turns.interrupt(session.id);
+        self.hub.announce(session.owner(), Event::SessionsEnded);
+        Ok(())
     }
 
     /// Makes an agent's knowledge ready in the background, if that was not done

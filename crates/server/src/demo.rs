@@ -77,6 +77,7 @@ impl Demo {
 
         let config = self.config()?;
         let store = serve::open(&config).await?;
+        let _lock = serve::lock(&config)?;
         let shop_file = seed(&store, &self.data, &shop_url).await?;
         let shop = Shop::new(ShopConfig {
             public_url: shop_url.clone(),

@@ -31,6 +31,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
             config.data.display()
         );
     }
+    let _lock = lock(&config)?;
     let listener = bind(config.listen, "--listen", &config.listen.ip().to_string()).await?;
     let app = App::new(config, store).await?;
     tracing::info!(listen = %app.config.listen, public_url = app.config.public_url, "serving");
@@ -55,6 +56,21 @@ pub(crate) async fn run(app: App, listener: TcpListener, stop: CancellationToken
     accept::serve(listener, router, max_connections, &tasks, stopping).await;
     tasks.stop(PATIENCE).await;
     store.close().await;
+}
+
+/// Makes sure that no other server works on these data: each would take up the
+/// turns of the other. Commands beside a server do not mind.
+pub(crate) fn lock(config: &Config) -> anyhow::Result<fs::File> {
+    let path = config.data.join("serving.lock");
+    let file =
+        fs::File::create(&path).with_context(|| format!("cannot make `{}`", path.display()))?;
+    file.try_lock().map_err(|_| {
+        anyhow::anyhow!(
+            "another maitred serves the data in `{}`\nhint: stop it, or give `--data` another directory",
+            config.data.display()
+        )
+    })?;
+    Ok(file)
 }
 
 /// Opens the data that the settings name, and checks that tokens can be trusted.
@@ -119,4 +135,31 @@ fn make_directory(path: &Path) -> anyhow::Result<()> {
         .mode(0o700)
         .create(path)
         .with_context(|| format!("cannot make the directory `{}`", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Overrides;
+
+    #[test]
+    fn two_servers_do_not_share_their_data() {
+        let dir = tempfile::tempdir().unwrap();
+        let overrides = Overrides {
+            data: Some(dir.path().to_owned()),
+            ..Overrides::default()
+        };
+        let config = Config::load(&overrides, None, None, std::iter::empty()).unwrap();
+        let first = lock(&config).unwrap();
+
+        assert!(
+            lock(&config)
+                .unwrap_err()
+                .to_string()
+                .contains("another maitred")
+        );
+
+        drop(first);
+        assert!(lock(&config).is_ok());
+    }
 }

@@ -4,25 +4,47 @@ use std::{future::Future, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+/// How long what was cut off may take to notice.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
 /// What runs beside the requests. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tasks {
     tracker: TaskTracker,
     stopping: CancellationToken,
+    cut: CancellationToken,
 }
 
 impl Tasks {
-    /// Runs a task that ends by itself, or soon after [`stopping`](Self::stopping).
+    /// Runs a task that ends by itself, soon after [`stopping`](Self::stopping),
+    /// or at once after [`cut`](Self::cut).
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tracker.spawn(task);
     }
 
-    /// Is cancelled when the program is about to end.
+    /// Does something to its end, even if whoever waits for it goes away: a
+    /// client that hangs up must not keep what was stored from being announced.
+    ///
+    /// None if it panicked.
+    pub(crate) async fn see_through<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        self.tracker.spawn(task).await.ok()
+    }
+
+    /// Is cancelled when the program is about to end: nothing new begins.
     pub(crate) fn stopping(&self) -> CancellationToken {
         self.stopping.clone()
     }
 
-    /// Tells everything to end and waits for it, at most that long (rule R7).
+    /// Is cancelled when it ends: whatever still runs is dropped.
+    pub(crate) fn cut(&self) -> CancellationToken {
+        self.cut.clone()
+    }
+
+    /// Tells everything to end and waits for it; after that long, cuts it off
+    /// (rule R7).
     pub(crate) async fn stop(&self, patience: Duration) {
         self.stopping.cancel();
         self.tracker.close();
@@ -32,5 +54,42 @@ impl Tasks {
         {
             tracing::warn!("some turns were cut off; they go on at the next start");
         }
+        self.cut.cancel();
+        _ = tokio::time::timeout(LAST_MOMENT, self.tracker.wait()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_seen_through_ends_although_nobody_waits_for_it() {
+        let tasks = Tasks::default();
+        let (begin, begun) = oneshot::channel::<()>();
+        let (end, ended) = oneshot::channel::<()>();
+        let mut waiting = Box::pin(tasks.see_through(async move {
+            _ = begun.await;
+            _ = end.send(());
+        }));
+        // Polled once, so that it is under way; then whoever waited hangs up.
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(waiting);
+
+        _ = begin.send(());
+
+        assert_eq!(ended.await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_what_is_seen_through_is_seen() {
+        let tasks = Tasks::default();
+
+        let done = tasks.see_through(async { assert!(Tasks::default().stopping.is_cancelled()) });
+
+        assert_eq!(done.await, None);
     }
 }

@@ -2,14 +2,26 @@
 
 use std::{
     collections::HashMap,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use maitred_agent::{Agent, TurnError};
+use futures_util::FutureExt;
+use maitred_agent::{Agent, TurnEnd, TurnError};
 use maitred_core::id::{ConversationId, SessionId};
 use tokio_util::sync::CancellationToken;
 
 use crate::{hub::Hub, tasks::Tasks};
+
+/// How long is waited before a turn that failed is tried again. Then it is closed.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(6),
+    Duration::from_secs(10),
+];
 
 /// Starts turns, and interrupts them. Cheap to clone.
 #[derive(Clone)]
@@ -23,9 +35,11 @@ struct Inner {
 }
 
 /// A turn that is running.
+#[derive(Default)]
 struct Running {
-    /// The session whose message it answers, if this process saw it posted.
-    session: Option<SessionId>,
+    /// The sessions whose messages it answers. None: it was taken up from the
+    /// store, and may answer any.
+    sessions: Vec<SessionId>,
     /// Interrupts what it waits for.
     wake: CancellationToken,
     /// Something was posted meanwhile: decide anew when it has ended.
@@ -48,23 +62,19 @@ impl Turns {
         let mut running = self.running();
         if let Some(turn) = running.get_mut(&conversation) {
             turn.again = true;
-            turn.session = session;
+            turn.sessions.extend(session);
             return;
         }
-        let wake = CancellationToken::new();
-        running.insert(
-            conversation,
-            Running {
-                session,
-                wake: wake.clone(),
-                again: false,
-            },
-        );
+        let turn = Running {
+            sessions: session.into_iter().collect(),
+            ..Running::default()
+        };
+        running.insert(conversation, turn);
         drop(running);
         let turns = self.clone();
         self.0
             .tasks
-            .spawn(async move { turns.run(conversation, wake).await });
+            .spawn(async move { turns.run(conversation).await });
     }
 
     /// Takes up the turns that were cut off when the last process ended (rule R3).
@@ -77,40 +87,89 @@ impl Turns {
         Ok(())
     }
 
-    /// Interrupts the turns of a session that has ended (rule S5).
+    /// Interrupts the turns of a session that has ended (rule S5). One that
+    /// answers another session only decides anew.
     pub(crate) fn interrupt(&self, session: SessionId) {
         for turn in self.running().values() {
-            if turn.session == Some(session) {
+            if turn.sessions.is_empty() || turn.sessions.contains(&session) {
                 turn.wake.cancel();
             }
         }
     }
 
-    async fn run(&self, conversation: ConversationId, mut wake: CancellationToken) {
-        let stopping = self.0.tasks.stopping();
-        loop {
-            let turn = self.0.agent.run_turn(conversation, &*self.0.hub, &wake);
+    /// Runs turns in one conversation until nothing is left to do in it.
+    async fn run(&self, conversation: ConversationId) {
+        let cut = self.0.tasks.cut();
+        let mut failures = 0;
+        while let Some(wake) = self.fresh_token(conversation) {
             let ended = tokio::select! {
-                ended = turn => ended,
+                ended = self.run_once(conversation, &wake) => ended,
                 // Dropped where it stands: it is taken up again from what is stored.
-                () = stopping.cancelled() => return,
+                () = cut.cancelled() => return,
             };
-            if let Err(error) = ended {
-                tracing::error!(conversation.id = %conversation, %error, "a turn failed");
-            }
-            let mut running = self.running();
-            match running.get_mut(&conversation) {
-                Some(turn) if turn.again => {
-                    turn.again = false;
-                    turn.wake = CancellationToken::new();
-                    wake = turn.wake.clone();
+            match ended {
+                Ok(TurnEnd::Woken) => {}
+                Ok(TurnEnd::Done) => {
+                    if self.has_nothing_left(conversation) {
+                        return;
+                    }
+                    failures = 0;
                 }
-                _ => {
-                    running.remove(&conversation);
-                    return;
+                Err(error) => {
+                    let error = anyhow::Error::from(error);
+                    tracing::error!(conversation.id = %conversation, "a turn failed: {error:#}");
+                    let Some(pause) = PAUSES.get(failures) else {
+                        return self.give_up(conversation).await;
+                    };
+                    failures += 1;
+                    tokio::select! {
+                        () = tokio::time::sleep(*pause) => (),
+                        () = cut.cancelled() => return,
+                    }
                 }
             }
         }
+    }
+
+    async fn run_once(
+        &self,
+        conversation: ConversationId,
+        wake: &CancellationToken,
+    ) -> Result<TurnEnd, TurnError> {
+        let turn = self.0.agent.run_turn(conversation, &*self.0.hub, wake);
+        AssertUnwindSafe(turn)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(TurnError::Engine("it panicked".to_owned())))
+    }
+
+    /// The visitor is told, if the store can be reached at all; else the next
+    /// start takes the turn up.
+    async fn give_up(&self, conversation: ConversationId) {
+        if let Err(error) = self.0.agent.give_up(conversation, &*self.0.hub).await {
+            let error = anyhow::Error::from(error);
+            tracing::error!(conversation.id = %conversation, "a turn was left open: {error:#}");
+        }
+        self.running().remove(&conversation);
+    }
+
+    /// A token that nobody has cancelled yet, for the next run.
+    fn fresh_token(&self, conversation: ConversationId) -> Option<CancellationToken> {
+        let mut running = self.running();
+        let turn = running.get_mut(&conversation)?;
+        turn.wake = CancellationToken::new();
+        turn.again = false;
+        Some(turn.wake.clone())
+    }
+
+    /// Forgets the turn, unless something was posted while it ended.
+    fn has_nothing_left(&self, conversation: ConversationId) -> bool {
+        let mut running = self.running();
+        let again = running.get(&conversation).is_some_and(|turn| turn.again);
+        if !again {
+            running.remove(&conversation);
+        }
+        !again
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<ConversationId, Running>> {

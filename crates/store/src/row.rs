@@ -246,6 +246,7 @@ pub(crate) enum StatusJson {
 pub(crate) enum RefusedJson {
     AssuranceTooLow,
     NoSuchAction,
+    TurnClosed,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -354,7 +355,8 @@ same!(
     Refused,
     RefusedJson {
         AssuranceTooLow,
-        NoSuchAction
+        NoSuchAction,
+        TurnClosed
     }
 );
 same!(

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use maitred_core::{
     id::{ContactId, KeyId, SessionId, VisitorId},
     identity::Identity,
-    scope::Scope,
+    scope::{Owner, Scope},
     session::{Ended, Holder, Secret, SecretFor, Session, new_epoch, new_secret},
 };
 
@@ -200,6 +200,16 @@ impl Store {
             FROM sessions WHERE id = $1";
         let row = optional!(&self.db, SessionRow, SQL, id.to_string())?;
         row.map(|row| self.found(row)).transpose()
+    }
+
+    /// Whether a session ended because its anonymous visitor turned out to be
+    /// this owner: what was asked in it is still theirs to be answered.
+    pub async fn rose_into(&self, id: SessionId, owner: Owner) -> Result<bool, StoreError> {
+        const SQL: &str = "
+            SELECT sessions.id FROM sessions JOIN visitors ON visitors.id = sessions.visitor_id
+            WHERE sessions.id = $1 AND visitors.contact_id = $2";
+        let row = optional!(&self.db, (String,), SQL, id.to_string(), owner.to_string())?;
+        Ok(row.is_some())
     }
 
     /// Ends a session for good.

@@ -13,7 +13,8 @@
 use maitred_core::{
     action::{Arguments, Call, Failure, Outcome, Refused},
     assurance::Assurance,
-    conversation::{Body, Citation, Transcript},
+    conversation::{Author, Body, Citation, Entry, Transcript},
+    id::CallId,
     scope::Environment,
 };
 use serde_json::Value;
@@ -46,53 +47,96 @@ pub(crate) struct Question {
 }
 
 /// What is said next.
+///
+/// While an Action ran, the visitor may have said more: then its result is worded
+/// and the rest is answered, in one reply.
 pub(crate) fn reply(brain: &Brain, question: &Question) -> Vec<ModelDelta> {
-    if let Some((call, outcome)) = last_result(&question.transcript) {
-        return said(word_result(brain, question, call, outcome), Vec::new());
+    let results = unworded(&question.transcript);
+    let Some((last, _)) = results.last() else {
+        return answer(brain, question, &said_after(&question.transcript, None));
+    };
+    let worded: Vec<String> = results
+        .iter()
+        .map(|(call, outcome)| word_result(brain, question, call, outcome))
+        .collect();
+    let worded = worded.join("\n\n");
+    let more = said_after(&question.transcript, Some(last.id));
+    if more.is_empty() {
+        return said(worded, Vec::new());
     }
-    let text = unanswered(&question.transcript);
+    let mut deltas = pieces(&format!("{worded}\n\n"));
+    deltas.extend(answer(brain, question, &more));
+    deltas
+}
+
+/// Answers what was said.
+fn answer(brain: &Brain, question: &Question, text: &str) -> Vec<ModelDelta> {
     let Some(ear) = &brain.ear else {
         return said(unknown(), Vec::new());
     };
-    let embedding = ear.embedder.embed(&text);
-    let ranked = ear.classifier.classify(&text, &embedding);
+    let embedding = ear.embedder.embed(text);
+    let ranked = ear.classifier.classify(text, &embedding);
     match ranked.best {
         Label::Action(name) if ranked.p >= RUN => {
             if let Some(action) = brain.actions.get(&name) {
-                return act(action, question, &text);
+                return act(action, question, text);
             }
         }
         Label::Intent(intent) if ranked.p >= RUN => {
             return match small_talk(intent, question) {
                 Some(sentence) => said(sentence, Vec::new()),
-                None => point_to_a_person(ear, &text, &embedding),
+                None => point_to_a_person(ear, text, &embedding),
             };
         }
         Label::Action(_) | Label::Intent(_) | Label::None => (),
     }
-    look_up(ear, &text, &embedding)
+    look_up(ear, text, &embedding)
 }
 
-/// Everything the visitor said since the last answer.
-fn unanswered(transcript: &Transcript) -> String {
-    let texts: Vec<&str> = transcript
-        .unanswered()
-        .into_iter()
-        .map(|message| message.text.as_str())
+/// The entries since the agent last said something, or a turn was closed.
+fn since_last_answer(transcript: &Transcript) -> &[Entry] {
+    let entries = transcript.entries();
+    let start = entries
+        .iter()
+        .rposition(|entry| match &entry.body {
+            Body::Message(message) => message.by == Author::Agent,
+            Body::Status(status) => status.closes_a_turn(),
+            Body::CallAsked(_) | Body::CallStarted { .. } | Body::CallFinished { .. } => false,
+        })
+        .map_or(0, |position| position + 1);
+    &entries[start..]
+}
+
+/// The calls that have ended and of which nothing was said yet.
+fn unworded(transcript: &Transcript) -> Vec<(&Call, &Outcome)> {
+    since_last_answer(transcript)
+        .iter()
+        .filter_map(|entry| {
+            if let Body::CallFinished { call, outcome, .. } = &entry.body {
+                return Some((transcript.call(*call)?, outcome));
+            }
+            None
+        })
+        .collect()
+}
+
+/// What the visitor said since the last answer, and since that call was asked for.
+fn said_after(transcript: &Transcript, call: Option<CallId>) -> String {
+    let entries = since_last_answer(transcript);
+    let asks = |entry: &Entry| matches!(&entry.body, Body::CallAsked(it) if Some(it.id) == call);
+    let start = entries.iter().position(asks).unwrap_or(0);
+    let texts: Vec<&str> = entries[start..]
+        .iter()
+        .filter_map(|entry| match &entry.body {
+            Body::Message(message) if message.by == Author::Visitor => Some(message.text.as_str()),
+            Body::Message(_)
+            | Body::CallAsked(_)
+            | Body::CallStarted { .. }
+            | Body::CallFinished { .. }
+            | Body::Status(_) => None,
+        })
         .collect();
     texts.join("\n")
-}
-
-/// The call that has ended last, if nothing was said since.
-fn last_result(transcript: &Transcript) -> Option<(&Call, &Outcome)> {
-    let finished = transcript.last_turn().iter().rev().find(|entry| {
-        // Whoever takes a turn up again leaves a line of its own.
-        !matches!(entry.body, Body::Status(_))
-    })?;
-    if let Body::CallFinished { call, outcome, .. } = &finished.body {
-        return Some((transcript.call(*call)?, outcome));
-    }
-    None
 }
 
 fn act(action: &Action, question: &Question, text: &str) -> Vec<ModelDelta> {
@@ -149,6 +193,9 @@ fn word_result(brain: &Brain, question: &Question, call: &Call, outcome: &Outcom
         }
         Outcome::Refused(Refused::AssuranceTooLow) => ask_to_sign_in(question),
         Outcome::Refused(Refused::NoSuchAction) => "I can't do that here.".to_owned(),
+        Outcome::Refused(Refused::TurnClosed) => {
+            "I did not look that up; please ask again if you still want me to.".to_owned()
+        }
         Outcome::Unknown => {
             "I was interrupted while I looked that up, and I don't know how it ended. \
              I did not try a second time; please ask again if you want me to."
@@ -169,10 +216,11 @@ fn ask_to_sign_in(question: &Question) -> String {
 
 /// A fixed sentence for what needs no knowledge. `None` for what does.
 fn small_talk(intent: Intent, question: &Question) -> Option<String> {
+    // A claim is data: whatever it holds, it stays a name.
     let name = question
         .name
         .as_ref()
-        .map_or(String::new(), |name| format!(" {name}"));
+        .map_or(String::new(), |name| format!(" {}", wording::escape(name)));
     match intent {
         Intent::Greeting => Some(format!("Hi{name}! What can I do for you?")),
         Intent::Thanks => Some("You're welcome! Is there anything else?".to_owned()),
@@ -231,15 +279,124 @@ fn unknown() -> String {
         .to_owned()
 }
 
-/// A whole reply as the deltas it is streamed in: a few words at a time.
+/// A whole reply as the deltas it is streamed in.
 fn said(text: String, citations: Vec<Citation>) -> Vec<ModelDelta> {
-    let mut deltas: Vec<ModelDelta> = text
-        .split_inclusive(' ')
-        .collect::<Vec<_>>()
-        .chunks(4)
-        .map(|words| ModelDelta::Text(words.concat()))
-        .collect();
+    let mut deltas = pieces(&text);
     deltas.extend(citations.into_iter().map(ModelDelta::Cite));
     deltas.push(ModelDelta::Done);
     deltas
+}
+
+/// A few words at a time.
+fn pieces(text: &str) -> Vec<ModelDelta> {
+    text.split_inclusive(' ')
+        .collect::<Vec<_>>()
+        .chunks(4)
+        .map(|words| ModelDelta::Text(words.concat()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use maitred_core::{
+        clock::Clock,
+        conversation::Message,
+        id::{ConversationId, EntryId},
+    };
+
+    use super::*;
+
+    fn transcript(bodies: Vec<Body>) -> Transcript {
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        let conversation = ConversationId::new(&clock);
+        let entries = bodies.into_iter().zip(1..).map(|(body, number)| Entry {
+            id: EntryId::new(&clock),
+            conversation,
+            number,
+            added_at: clock.now(),
+            body,
+        });
+        Transcript::new(entries.collect())
+    }
+
+    fn visitor(text: &str) -> Body {
+        Body::Message(Message {
+            by: Author::Visitor,
+            text: text.to_owned(),
+            citations: Vec::new(),
+            client_id: None,
+            session: None,
+        })
+    }
+
+    fn call() -> Call {
+        let id = CallId::new(&Clock::manual(Timestamp::UNIX_EPOCH));
+        Call {
+            id,
+            action: "order_status".to_owned(),
+            arguments: Arguments::new(),
+        }
+    }
+
+    fn finished() -> Body {
+        let Call { id, action, .. } = call();
+        let outcome = Outcome::Succeeded(Value::Null);
+        Body::CallFinished {
+            call: id,
+            action,
+            label: String::new(),
+            outcome,
+        }
+    }
+
+    #[test]
+    fn what_is_said_while_an_action_runs_is_answered_too() {
+        let transcript = transcript(vec![
+            visitor("where is my order"),
+            Body::CallAsked(call()),
+            visitor("how long does delivery take?"),
+            finished(),
+        ]);
+
+        assert_eq!(unworded(&transcript).len(), 1);
+        assert_eq!(
+            said_after(&transcript, Some(call().id)),
+            "how long does delivery take?"
+        );
+    }
+
+    #[test]
+    fn a_result_is_not_worded_twice() {
+        let mut answer = visitor("It is on its way.");
+        if let Body::Message(message) = &mut answer {
+            message.by = Author::Agent;
+        }
+        let transcript = transcript(vec![
+            visitor("where is my order"),
+            Body::CallAsked(call()),
+            finished(),
+            answer,
+            visitor("thanks"),
+        ]);
+
+        assert!(unworded(&transcript).is_empty());
+        assert_eq!(said_after(&transcript, None), "thanks");
+    }
+
+    #[test]
+    fn t11_a_name_stays_a_name_in_what_the_agent_says() {
+        let question = Question {
+            transcript: Transcript::default(),
+            environment: Environment::Production,
+            assurance: Assurance::Verified,
+            name: Some("[x](https://evil.example)".to_owned()),
+            sign_in_url: None,
+        };
+
+        assert_eq!(
+            small_talk(Intent::Greeting, &question).unwrap(),
+            "Hi \\[x\\](https://evil.example)! What can I do for you?"
+        );
+    }
 }

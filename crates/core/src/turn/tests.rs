@@ -227,11 +227,19 @@ fn a1_nothing_is_done_for_a_session_that_has_ended() {
     let closed = Step::Close(Status::Cancelled);
     Play::new().visitor().leads_for(Grant::Ended, closed);
 
-    let closed = Step::Close(Status::Cancelled);
-    Play::new()
-        .visitor()
-        .asks("look")
-        .leads_for(Grant::Ended, closed);
+    let play = Play::new().visitor().asks("look");
+    let call = play.last_call();
+    play.leads_for(Grant::Ended, Step::Refuse(&call, Refused::TurnClosed));
+}
+
+#[test]
+fn a1_a_call_that_was_left_open_is_never_run_in_a_later_turn() {
+    for action in ["look", "pay"] {
+        let play = Play::new().visitor().asks(action).visitor();
+        let call = play.last_call();
+
+        play.leads_to(Step::Refuse(&call, Refused::TurnClosed));
+    }
 }
 
 #[test]
@@ -251,14 +259,27 @@ fn g6_a_turn_stops_at_the_limit_of_replies() {
 }
 
 #[test]
-fn g6_a_turn_stops_at_the_limit_of_calls() {
-    let play = Play::new()
-        .visitor()
-        .asks("look")
-        .asks("look")
-        .asks("look")
-        .asks("look");
+fn g6_a_turn_stops_at_the_limit_of_calls_and_runs_none_of_them() {
+    let mut play = Play::new().visitor();
+    for _ in 0..4 {
+        play = play.asks("look");
+    }
+    let first = play.calls[0].clone();
 
+    play.leads_to(Step::Refuse(&first, Refused::TurnClosed));
+
+    let mut play = Play::new().visitor();
+    for _ in 0..4 {
+        play = play.asks("look");
+    }
+    for call in play.calls.clone() {
+        play = play.then(Body::CallFinished {
+            call: call.id,
+            action: call.action,
+            label: String::new(),
+            outcome: Outcome::Refused(Refused::TurnClosed),
+        });
+    }
     play.leads_to(Step::Close(Status::GaveUp));
 }
 

@@ -8,7 +8,7 @@ use axum::{
 };
 use maitred_agent::Announce;
 use maitred_core::{event::Event, id::ConversationId, message::MessageText, scope::Owner};
-use maitred_store::Posted;
+use maitred_store::StoreError;
 use serde::Deserialize;
 
 use super::{
@@ -126,18 +126,14 @@ pub(super) async fn post_message(
         // Enforcement may have been switched on since this session was opened.
         sessions::refuse_strangers(&*sessions::site(&app, session.scope).await?)?;
     }
+    let session = visitor.session.clone();
+    let posting = app.clone();
     let posted = app
-        .store
-        .post(session.owner(), id, session.id, body.id, &text)
-        .await?
+        .tasks
+        .see_through(async move { posting.post(&session, id, body.id, &text).await })
+        .await
+        .ok_or(ApiError::Panicked)??
         .ok_or(ApiError::NotFound("conversation"))?;
-    if let Posted::New(appended) = &posted {
-        for event in &appended.events {
-            app.hub
-                .announce(session.owner(), Event::Numbered(Box::new(event.clone())));
-        }
-        app.turns.start(id, Some(session.id));
-    }
     Ok((
         StatusCode::ACCEPTED,
         Json(wire::PostedMessage::from(posted)),
@@ -155,15 +151,25 @@ pub(super) async fn not_mine(
 ) -> Result<StatusCode, ApiError> {
     let session = &visitor.session;
     let owner = session.owner();
-    let split = match owner {
-        Owner::Contact(contact) => app.store.split(session.scope, contact, id).await?,
-        Owner::Visitor(_) => false,
-    };
-    if !split {
+    let Owner::Contact(contact) = owner else {
         return Err(ApiError::NotFound("conversation"));
+    };
+    let scope = session.scope;
+    let splitting = app.clone();
+    let split = app
+        .tasks
+        .see_through(async move {
+            let split = splitting.store.split(scope, contact, id).await?;
+            splitting.hub.announce(owner, Event::Renumbered);
+            Ok::<_, StoreError>(split)
+        })
+        .await
+        .ok_or(ApiError::Panicked)??;
+    if split {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(ApiError::NotFound("conversation"))
     }
-    app.hub.announce(owner, Event::Renumbered);
-    Ok(StatusCode::NO_CONTENT)
 }
 
 fn limit(asked: Option<i64>) -> Result<i64, ApiError> {

@@ -114,10 +114,11 @@ pub(super) async fn log_out(
     State(app): State<App>,
     visitor: Visitor,
 ) -> Result<StatusCode, ApiError> {
-    app.store.end_session(visitor.session.id).await?;
-    app.turns.interrupt(visitor.session.id);
-    app.hub
-        .announce(visitor.session.owner(), Event::SessionsEnded);
+    let ending = app.clone();
+    app.tasks
+        .see_through(async move { ending.end_session(&visitor.session).await })
+        .await
+        .ok_or(ApiError::Panicked)??;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -155,17 +156,28 @@ async fn open_verified(
     before: Option<VisitorId>,
 ) -> Result<Opened, ApiError> {
     let (identity, key, until) = proven(app, site, token)?;
-    let opened = app
-        .store
-        .open_verified(site.scope, page_origin, identity, key, before, until)
-        .await?;
-    if let Some(visitor) = before {
-        app.hub
-            .announce(Owner::Visitor(visitor), Event::SessionsEnded);
-    }
-    // Something may have come along from before the sign-in: other devices look.
-    app.hub.announce(opened.session.owner(), Event::Renumbered);
-    Ok(opened)
+    let scope = site.scope;
+    let page_origin = page_origin.to_owned();
+    let opening = app.clone();
+    app.tasks
+        .see_through(async move {
+            let opened = opening
+                .store
+                .open_verified(scope, &page_origin, identity, key, before, until)
+                .await?;
+            if let Some(visitor) = before {
+                opening
+                    .hub
+                    .announce(Owner::Visitor(visitor), Event::SessionsEnded);
+                // Something may have come along from before: other devices look.
+                opening
+                    .hub
+                    .announce(opened.session.owner(), Event::Renumbered);
+            }
+            Ok(opened)
+        })
+        .await
+        .ok_or(ApiError::Panicked)?
 }
 
 /// What a token proves, and until when a session may rely on it (rule S2).

@@ -392,6 +392,16 @@ impl Events {
         }
     }
 
+    /// The status that closes a turn.
+    pub(crate) async fn until_status(&mut self) -> Event {
+        loop {
+            let event = self.until("entry").await;
+            if event.data["kind"] == "status" {
+                return event;
+            }
+        }
+    }
+
     /// Everything said by the agent until it has said it.
     pub(crate) async fn reply(&mut self) -> Event {
         loop {

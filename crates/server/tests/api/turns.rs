@@ -11,7 +11,10 @@ use axum::{
 use maitred_core::scope::Environment;
 use maitred_token::decode_base64url;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+};
 
 use super::support::{Events, TestApp, Visitor};
 
@@ -60,8 +63,12 @@ fn script(arguments: Value) -> Value {
 }
 
 async fn app_with_orders(orders: &Orders, arguments: Value) -> TestApp {
+    app_with_orders_and(orders, &script(arguments)).await
+}
+
+async fn app_with_orders_and(orders: &Orders, script: &Value) -> TestApp {
     let hosts = [orders.host.clone()];
-    let app = TestApp::with_script_and_hosts(&script(arguments), &hosts).await;
+    let app = TestApp::with_script_and_hosts(script, &hosts).await;
     let definition = json!({
         "name": "order_status",
         "description": "Looks up orders",
@@ -249,17 +256,12 @@ async fn a_model_that_breaks_off_ends_the_turn_visibly() {
 
 #[tokio::test]
 async fn s5_logging_out_ends_a_running_turn() {
-    let gate = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let hold = format!("http://{}/", gate.local_addr().unwrap());
-    let script = json!({ "replies": [
-        { "when": "hello", "deltas": [{ "text": "Well" }, { "hold": hold }, { "text": ", late" }] }
-    ] });
-    let app = TestApp::with_script(&script).await;
+    let gate = Gate::new().await;
+    let app = TestApp::with_script(&held_script(&gate)).await;
     let sarah = app.visitor("sarah").await;
     let conversation = sarah.opens_conversation().await;
     sarah.says(&conversation, "hello").await;
-    // The model is at its barrier, and stays there.
-    let _held = gate.accept().await.unwrap();
+    let _held = gate.reached().await;
     let on_another_device = app.visitor("sarah").await;
     let mut events = on_another_device.follows(None).await;
 
@@ -291,4 +293,94 @@ async fn i6_an_anonymous_call_carries_an_assertion_without_a_subject() {
     let claims = claims(headers["maitred-assertion"].to_str().unwrap());
     assert_eq!(claims["assurance"], "anonymous");
     assert!(claims.get("sub").is_none() && claims.get("email").is_none());
+}
+
+/// A place where the model waits until it is told to go on.
+struct Gate {
+    listener: TcpListener,
+    hold: String,
+}
+
+impl Gate {
+    async fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let hold = format!("http://{}/", listener.local_addr().unwrap());
+        Self { listener, hold }
+    }
+
+    /// The model is there, and stays there while this is kept.
+    async fn reached(&self) -> TcpStream {
+        self.listener.accept().await.unwrap().0
+    }
+}
+
+async fn let_go(mut held: TcpStream) {
+    let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+    held.write_all(answer).await.unwrap();
+}
+
+/// Waits at the gate before it answers "hello", and not before it answers "again".
+fn held_script(gate: &Gate) -> Value {
+    json!({ "replies": [
+        { "when": "hello", "deltas": [{ "text": "Well" }, { "hold": gate.hold }, { "text": ", late" }] },
+        { "when": "again", "deltas": [{ "text": "Once more." }] },
+    ] })
+}
+
+#[tokio::test]
+async fn an_answer_that_is_on_its_way_at_sign_in_arrives() {
+    let gate = Gate::new().await;
+    let app = TestApp::with_script(&held_script(&gate)).await;
+    let stranger = app.stranger().await;
+    let conversation = stranger.opens_conversation().await;
+    stranger.says(&conversation, "hello").await;
+    let held = gate.reached().await;
+
+    let sarah = Visitor::of(&app, &stranger.shows_a_token(&app.token("sarah")).await);
+    let mut events = sarah.follows(None).await;
+    events.next().await;
+    let_go(held).await;
+
+    // What came along was a change of the transcript: the model is asked anew.
+    let_go(gate.reached().await).await;
+    assert_eq!(events.reply().await.data["text"], "Well, late");
+}
+
+#[tokio::test]
+async fn the_logout_of_one_tab_does_not_keep_another_from_its_answer() {
+    let gate = Gate::new().await;
+    let app = TestApp::with_script(&held_script(&gate)).await;
+    let (one, other) = (app.visitor("sarah").await, app.visitor("sarah").await);
+    let conversation = one.opens_conversation().await;
+    one.says(&conversation, "hello").await;
+    let _held = gate.reached().await;
+    let mut events = other.follows(None).await;
+    other.says(&conversation, "again").await;
+
+    one.logs_out().await;
+
+    assert_eq!(events.reply().await.data["text"], "Once more.");
+}
+
+#[tokio::test]
+async fn a1_calls_that_a_stranger_left_open_never_run_as_who_signs_in() {
+    let orders = Orders::answering(200, "{}").await;
+    let call = json!({ "call": "order_status", "arguments": {} });
+    let script = json!({ "replies": [
+        { "when": "order", "deltas": vec![call; 9] },
+        { "when": "hello", "deltas": [{ "text": "Good day." }] },
+    ] });
+    let app = app_with_orders_and(&orders, &script).await;
+    let stranger = app.stranger().await;
+    let conversation = stranger.opens_conversation().await;
+    let mut events = stranger.follows(None).await;
+    stranger.says(&conversation, "order").await;
+    events.until_status().await;
+
+    let sarah = Visitor::of(&app, &stranger.shows_a_token(&app.token("sarah")).await);
+    let mut events = sarah.follows(None).await;
+    sarah.says(&conversation, "hello").await;
+
+    assert_eq!(events.reply().await.data["text"], "Good day.");
+    assert!(orders.requests().is_empty(), "nothing left");
 }

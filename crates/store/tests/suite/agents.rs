@@ -20,6 +20,7 @@ fn settings(origin: &str) -> Settings {
             max_lifetime: 600,
             email_required: false,
         },
+        enforcement: Enforcement::Report,
     }
 }
 
