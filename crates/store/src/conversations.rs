@@ -1,5 +1,7 @@
 //! Conversations of one owner.
 
+use std::{fmt, str::FromStr};
+
 use maitred_core::{
     conversation::{Conversation, Transcript},
     id::ConversationId,
@@ -18,8 +20,39 @@ pub struct Page<T> {
     /// The things.
     pub items: Vec<T>,
     /// To be handed back for more; none if that was all.
-    pub next: Option<String>,
+    pub next: Option<Cursor>,
 }
+
+/// The last thing of a part of a list, printed `<microseconds>.<id>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    updated_at: i64,
+    id: ConversationId,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.updated_at, self.id)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = NotACursor;
+
+    fn from_str(text: &str) -> Result<Self, NotACursor> {
+        let (at, id) = text.split_once('.').ok_or(NotACursor)?;
+        let cursor = Self {
+            updated_at: at.parse().map_err(|_| NotACursor)?,
+            id: id.parse().map_err(|_| NotACursor)?,
+        };
+        (cursor.to_string() == text).then_some(cursor).ok_or(NotACursor)
+    }
+}
+
+/// A text that is no cursor. Its reader is a caller that branches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a cursor that was given out")]
+pub struct NotACursor;
 
 #[derive(sqlx::FromRow)]
 struct ConversationRow {
@@ -114,7 +147,7 @@ impl Store {
     pub async fn conversations(
         &self,
         owner: Owner,
-        cursor: Option<&str>,
+        after: Option<Cursor>,
         limit: i64,
     ) -> Result<Page<Conversation>, StoreError> {
         const SQL: &str = "
@@ -123,10 +156,9 @@ impl Store {
             WHERE owner = $1 AND last_entry > 0
                 AND (updated_at < $2 OR (updated_at = $2 AND id < $3))
             ORDER BY updated_at DESC, id DESC LIMIT $4";
-        let (before, id) = cursor
-            .and_then(|cursor| cursor.split_once('.'))
-            .and_then(|(at, id)| Some((at.parse::<i64>().ok()?, id)))
-            .unwrap_or((i64::MAX, ""));
+        let (before, id) = after.map_or((i64::MAX, String::new()), |it| {
+            (it.updated_at, it.id.to_string())
+        });
         let rows = all!(
             &self.db,
             ConversationRow,
@@ -147,7 +179,10 @@ impl Store {
         let next = items
             .last()
             .filter(|_| more)
-            .map(|last| format!("{}.{}", last.updated_at.as_microsecond(), last.id));
+            .map(|last| Cursor {
+                updated_at: last.updated_at.as_microsecond(),
+                id: last.id,
+            });
         Ok(Page { items, next })
     }
 

@@ -24,7 +24,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Where the data lives.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Location {
     /// A file, made if it is not there.
     Sqlite(PathBuf),
@@ -44,6 +44,13 @@ impl fmt::Display for Location {
                 write!(f, "postgres://{host}")
             }
         }
+    }
+}
+
+impl fmt::Debug for Location {
+    /// As it is displayed: what holds one is printed in logs too.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -167,4 +174,19 @@ async fn open_postgres(url: &str) -> Result<Db, OpenError> {
             .await
     };
     pool.await.map(Db::Postgres).map_err(unreachable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn k2_a_location_is_printed_without_what_is_secret_in_it() {
+        let url = "postgres://ada:hunter2@db.example:5432/maitred?password=hunter2";
+        let location = Location::Postgres(url.to_owned());
+
+        for printed in [format!("{location}"), format!("{location:?}")] {
+            assert_eq!(printed, "postgres://db.example:5432/maitred");
+        }
+    }
 }

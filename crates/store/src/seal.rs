@@ -1,6 +1,6 @@
 //! Secrets at rest: AES-256-GCM under a master key (rules K2, D4).
 
-use std::{fmt, fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{fmt, fs, io, path::Path};
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
@@ -9,7 +9,7 @@ use aws_lc_rs::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretSlice};
 
-use crate::error::OpenError;
+use crate::{error::OpenError, files::make_private_file};
 
 const NONCE_LEN: usize = 12;
 
@@ -26,40 +26,19 @@ impl fmt::Debug for MasterKey {
 impl MasterKey {
     /// Reads the key from its file, or makes one with mode 0600.
     pub fn at(path: &Path) -> Result<Self, OpenError> {
-        match fs::read_to_string(path) {
-            Ok(text) => Self::parse(text.trim()).ok_or_else(|| OpenError::MalformedMasterKey {
-                path: path.to_owned(),
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Self::make(path).map_err(|cause| OpenError::MasterKey {
-                    path: path.to_owned(),
-                    cause,
-                })
-            }
-            Err(cause) => Err(OpenError::MasterKey {
-                path: path.to_owned(),
-                cause,
-            }),
-        }
+        let text = read_or_make(path).map_err(|cause| OpenError::MasterKey {
+            path: path.to_owned(),
+            cause,
+        })?;
+        Self::parse(text.trim()).ok_or_else(|| OpenError::MalformedMasterKey {
+            path: path.to_owned(),
+        })
     }
 
     /// Takes 43 base64url characters.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         (bytes.len() == 32).then(|| Self(bytes.into()))
-    }
-
-    fn make(path: &Path) -> Result<Self, std::io::Error> {
-        let mut bytes = [0; 32];
-        rand::fill(&mut bytes).expect("the operating system's generator works from boot on");
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
-        writeln!(file, "{}", URL_SAFE_NO_PAD.encode(bytes))?;
-        file.sync_all()?;
-        Ok(Self(bytes.to_vec().into()))
     }
 
     /// Encrypts under a fresh nonce. `row` names where the result will stand, so
@@ -94,6 +73,20 @@ impl MasterKey {
     }
 }
 
+fn read_or_make(path: &Path) -> io::Result<String> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        read => return read,
+    }
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).expect("the operating system's generator works from boot on");
+    match make_private_file(path, &format!("{}\n", URL_SAFE_NO_PAD.encode(bytes))) {
+        // Another process was first: its key is the key.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => fs::read_to_string(path),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -117,6 +110,18 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn k2_a_crash_while_the_master_key_is_made_does_not_stop_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let half = dir.path().join("master.key.new");
+        fs::write(&half, "q83v").unwrap();
+
+        let sealed = key(&dir).seal("row", b"secret");
+
+        assert!(key(&dir).open("row", &sealed).is_some());
+        assert!(!half.exists());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Agents and their environments.
 
 use maitred_core::{
-    agent::{Agent, Origin, Settings, TokenPolicy},
+    agent::{Agent, Enforcement, Origin, Settings, TokenPolicy},
     id::AgentId,
     scope::{Environment, Scope},
 };

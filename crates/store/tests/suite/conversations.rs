@@ -79,7 +79,7 @@ async fn a_list_is_read_page_by_page_the_latest_first_and_each_one_once() {
     let mut cursor = None;
     loop {
         let page = store
-            .conversations(sarah.owner(), cursor.as_deref(), 2)
+            .conversations(sarah.owner(), cursor, 2)
             .await
             .unwrap();
         assert!(page.items.len() <= 2);
@@ -107,15 +107,20 @@ async fn a_full_last_page_promises_no_more() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_nonsense_reads_from_the_top() {
+async fn a_cursor_is_what_was_given_out_and_nothing_else() {
     let store = TestStore::new().await;
     let sarah = store.site().await.meets("sarah").await;
-    let id = sarah.begins_with("one").await;
+    for text in ["one", "two"] {
+        sarah.begins_with(text).await;
+    }
 
-    for nonsense in ["", ".", "x.y", "1", "'; DROP TABLE entries; --"] {
-        let page = store.conversations(sarah.owner(), Some(nonsense), 2).await;
+    let page = store.conversations(sarah.owner(), None, 1).await.unwrap();
+    let given = page.next.unwrap();
 
-        assert_eq!(page.unwrap().items[0].id, id, "{nonsense}");
+    assert_eq!(given.to_string().parse(), Ok(given));
+    let padded = format!("0{given}");
+    for nonsense in ["", ".", "x.y", "1", "1.cnv_1", "'; DROP TABLE entries; --", &padded] {
+        assert_eq!(nonsense.parse::<Cursor>(), Err(NotACursor), "{nonsense}");
     }
 }
 

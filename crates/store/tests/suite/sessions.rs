@@ -382,3 +382,24 @@ async fn t4_subjects_are_compared_byte_for_byte() {
     contacts.dedup();
     assert_eq!(contacts.len(), subjects.len());
 }
+
+#[tokio::test]
+async fn a_session_rose_into_the_contact_that_its_visitor_turned_out_to_be() {
+    let store = TestStore::new().await;
+    let site = store.site().await;
+    let stranger = site.meets_a_stranger().await;
+    let bystander = site.meets_a_stranger().await;
+    let tom = site.meets("tom").await;
+    let sarah = site
+        .signs_in(identity("sarah"), Some(stranger.visitor()))
+        .await;
+
+    let rose = async |who: &Person<'_>, into: &Person<'_>| {
+        store.rose_into(who.session(), into.owner()).await.unwrap()
+    };
+
+    assert!(rose(&stranger, &sarah).await);
+    assert!(!rose(&stranger, &tom).await);
+    assert!(!rose(&bystander, &sarah).await);
+    assert!(!rose(&tom, &tom).await);
+}
