@@ -2,6 +2,7 @@
 
 mod algorithms;
 mod claims;
+mod der;
 mod explain;
 mod form;
 mod keys;

@@ -126,8 +126,8 @@ impl Field {
         let under = Self([121_666, 0, 0, 0]).minus(Self([121_665, 0, 0, 0]).times(y2));
         // A quotient is a square if the product is; 121666 makes up for the fraction.
         let product = over.times(under).times(Self([121_666, 0, 0, 0]));
-        let euler = product.to_half_of_order().reduced();
-        euler == Self::ONE || euler == Self::ZERO
+        // Zero, of the points where `x` is 0, would be one too: they are of small order.
+        product.to_half_of_order().reduced() == Self::ONE
     }
 
     /// To the power of `(p - 1) / 2 = 2^254 - 10`: 250 ones, then 0110.

@@ -182,3 +182,25 @@ fn any_bit_of_a_good_token_of_any_algorithm_flipped_is_refused() {
         }
     }
 }
+
+#[test]
+fn k7_a_bad_signature_says_more_than_a_key_of_another_algorithm() {
+    let secrets = [
+        key_for("key_1", Algorithm::Hs256),
+        key_for("key_2", Algorithm::Hs384),
+    ];
+    let token = mint_hs256(OTHER_SECRET, None, &good_claims());
+    for keys in [secrets.to_vec(), secrets.iter().rev().cloned().collect()] {
+        let verifier = Verifier::new(KeySet::new(keys), policy());
+
+        let explanation = verifier.explain(&token, NOW);
+
+        assert_eq!(
+            explanation.verdict.unwrap_err().refusal,
+            Refusal::BadSignature
+        );
+        let failed = |step: &&Step| matches!(step.outcome, Outcome::Failed { .. });
+        let step = explanation.steps.iter().find(failed).unwrap();
+        assert_eq!(step.check, Check::Signature);
+    }
+}

@@ -4,13 +4,13 @@ use super::pairs::{ED25519, P256, P384, RSA, pem};
 use super::*;
 
 const RSA_CERTIFICATE: &str = include_str!("fixtures/rsa-certificate.pem");
-const EC_CERTIFICATE: &str = include_str!("fixtures/ec-certificate.pem");
+pub(super) const EC_CERTIFICATE: &str = include_str!("fixtures/ec-certificate.pem");
 const ED_CERTIFICATE: &str = include_str!("fixtures/ed-certificate.pem");
-const RSA_PUBLIC: &str = include_str!("fixtures/rsa-public.pem");
-const EC_PUBLIC: &str = include_str!("fixtures/ec-public.pem");
-const ED_PUBLIC: &str = include_str!("fixtures/ed-public.pem");
+pub(super) const RSA_PUBLIC: &str = include_str!("fixtures/rsa-public.pem");
+pub(super) const EC_PUBLIC: &str = include_str!("fixtures/ec-public.pem");
+pub(super) const ED_PUBLIC: &str = include_str!("fixtures/ed-public.pem");
 
-fn unusable(text: impl ToString) -> UnusableKey {
+pub(super) fn unusable(text: impl ToString) -> UnusableKey {
     PublicKey::parse(&text.to_string()).unwrap_err()
 }
 
@@ -31,7 +31,7 @@ fn rsa_jwk(modulus: &[u8], exponent: &[u8]) -> Value {
     json!({ "kty": "RSA", "n": base64url(modulus), "e": base64url(exponent) })
 }
 
-fn der(pem: &str) -> Vec<u8> {
+pub(super) fn der(pem: &str) -> Vec<u8> {
     use base64::Engine as _;
     let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     base64::engine::general_purpose::STANDARD
@@ -120,6 +120,7 @@ fn k3_a_private_key_is_refused_in_any_form() {
         format!("{EC_PUBLIC}{private}"),
         json!({ "private_key": private }).to_string(),
         "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA".to_owned(),
+        "-----BEGIN Encrypted Private Key-----\nMAMwAQU=".to_owned(),
         // Under a false label, and under none.
         pem("PUBLIC KEY", &pkcs8),
         pem("CERTIFICATE", &pkcs8),
@@ -165,13 +166,14 @@ fn k3_a_private_jwk_is_refused_by_any_of_its_members() {
 
 #[test]
 fn k3_a_text_that_is_no_key_is_refused() {
+    let huge = " ".repeat(64 * 1024) + EC_PUBLIC;
     let many = format!("{EC_PUBLIC}{ED_PUBLIC}");
     for (text, why) in [
         ("", UnusableKey::NotAKey),
         ("hello", UnusableKey::NotAKey),
         ("{", UnusableKey::NotAKey),
         (r#"{"kty":"EC","kty":"EC"}"#, UnusableKey::NotAKey),
-        (&" ".repeat(65 * 1024), UnusableKey::NotAKey),
+        (&huge, UnusableKey::NotAKey),
         (r#"{"keys":[]}"#, UnusableKey::SeveralKeys),
         (&many, UnusableKey::SeveralKeys),
         (
@@ -197,32 +199,6 @@ fn k3_a_text_that_is_no_key_is_refused() {
         assert_eq!(unusable(text), why, "{text}");
         assert_eq!(why.code(), "unusable_key");
     }
-}
-
-#[test]
-fn k3_der_that_is_cut_longer_or_not_in_its_shortest_form_is_refused() {
-    for text in [RSA_PUBLIC, EC_PUBLIC, ED_PUBLIC, EC_CERTIFICATE] {
-        let label = if text == EC_CERTIFICATE {
-            "CERTIFICATE"
-        } else {
-            "PUBLIC KEY"
-        };
-        let good = der(text);
-        assert!(PublicKey::parse(&pem(label, &good)).is_ok());
-        for cut in 0..good.len() {
-            assert!(
-                PublicKey::parse(&pem(label, &good[..cut])).is_err(),
-                "{cut}"
-            );
-        }
-        let longer = [&good[..], &[0]].concat();
-        assert_eq!(unusable(pem(label, &longer)), UnusableKey::BadPem);
-    }
-    let good = der(EC_PUBLIC);
-    let wide = [&[0x30, 0x81, good[1]], &good[2..]].concat();
-    assert_eq!(unusable(pem("PUBLIC KEY", &wide)), UnusableKey::BadPem);
-    let endless = [&[0x30, 0x80], &good[2..], &[0, 0]].concat();
-    assert_eq!(unusable(pem("PUBLIC KEY", &endless)), UnusableKey::BadPem);
 }
 
 #[test]
@@ -281,12 +257,9 @@ fn power(factor: u32, n: usize) -> Vec<u8> {
 
 #[test]
 fn k5_a_modulus_that_can_be_factored_is_weak() {
-    let good = decode_base64url(RSA.jwk()["n"].as_str().unwrap()).unwrap();
-    let mut even = good.clone();
-    *even.last_mut().unwrap() ^= 1;
     // The moduli of CVE-2017-15361 are powers of 65537 modulo every small prime.
     let roca = power(65_537, 128);
-    for modulus in [even, power(3, 1300), power(167, 300), roca] {
+    for modulus in [power(2, 2101), power(3, 1300), power(167, 300), roca] {
         let why = unusable(rsa_jwk(&modulus, &[1, 0, 1]));
         assert_eq!((why, why.code()), (UnusableKey::WeakModulus, "weak_key"));
     }

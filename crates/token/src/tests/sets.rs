@@ -374,3 +374,50 @@ fn t2_an_access_token_is_accepted_from_a_set_and_from_no_key_of_ours() {
         );
     }
 }
+
+#[test]
+fn k7_a_key_without_an_issuer_may_be_of_any() {
+    let any = Key::public("p-1", &P256.public(), Algorithm::Es256).unwrap();
+    let other = Key::public("p-2", &OTHER_P256.public(), Algorithm::Es256).unwrap();
+    let verifier = verifier_of(vec![any, other.issuer("https://b.example")]);
+    let token = |issuer: &str| token_of(&P256, None, &claims_with(json!({ "iss": issuer })));
+
+    let elsewhere = verifier.verify(&token("https://c.example"), NOW);
+    let either = verifier.verify(&token("https://b.example"), NOW);
+
+    assert_eq!(elsewhere.unwrap().key(), "p-1");
+    let needed = Refusal::UnknownKey(KidFault::Needed);
+    assert_eq!(either.unwrap_err().refusal, needed);
+}
+
+#[test]
+fn k7_two_keys_from_here_leave_no_room_for_a_fetched_one_of_their_id() {
+    let own = |issuer: &str| {
+        let key = Key::public("p-1", &P256.public(), Algorithm::Es256).unwrap();
+        key.issuer(issuer)
+    };
+    let mut keys = fetched(json!([named(&OTHER_P256, "p-1")])).keys;
+    keys.extend([own("https://a.example"), own("https://b.example")]);
+
+    let refused = verifier_of(keys)
+        .verify(&token_of(&OTHER_P256, Some("p-1"), &claims()), NOW)
+        .unwrap_err();
+
+    assert_eq!(refused.refusal.code(), "unknown_key");
+}
+
+#[test]
+fn t2_an_access_token_of_an_imported_secret_is_not_accepted() {
+    // It requires an audience and an issuer too, but is no key set's.
+    let verifier = verifier_of(vec![key("key_1", SECRET).imported().issuer(ISSUER)]);
+    let claims = claims_with(json!({ "iss": ISSUER, "aud": "agt_1" })).to_string();
+
+    let access = verifier.verify(&signed(r#"{"alg":"HS256","typ":"at+jwt"}"#, &claims), NOW);
+
+    assert_eq!(access.unwrap_err().refusal, Refusal::TypeNotAllowed);
+    assert!(
+        verifier
+            .verify(&signed(r#"{"alg":"HS256"}"#, &claims), NOW)
+            .is_ok()
+    );
+}
