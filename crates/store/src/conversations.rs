@@ -45,7 +45,9 @@ impl FromStr for Cursor {
             updated_at: at.parse().map_err(|_| NotACursor)?,
             id: id.parse().map_err(|_| NotACursor)?,
         };
-        (cursor.to_string() == text).then_some(cursor).ok_or(NotACursor)
+        (cursor.to_string() == text)
+            .then_some(cursor)
+            .ok_or(NotACursor)
     }
 }
 
@@ -176,13 +178,10 @@ impl Store {
         if more {
             items.pop();
         }
-        let next = items
-            .last()
-            .filter(|_| more)
-            .map(|last| Cursor {
-                updated_at: last.updated_at.as_microsecond(),
-                id: last.id,
-            });
+        let next = items.last().filter(|_| more).map(|last| Cursor {
+            updated_at: last.updated_at.as_microsecond(),
+            id: last.id,
+        });
         Ok(Page { items, next })
     }
 

@@ -1,11 +1,6 @@
 //! The visitor's own conversations.
 
-use axum::{
-    Json,
-    extract::{Query, State},
-    http::StatusCode,
-    response::IntoResponse,
-};
+use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use maitred_agent::Announce;
 use maitred_core::{event::Event, id::ConversationId, message::MessageText, scope::Owner};
 use maitred_store::StoreError;
@@ -14,7 +9,7 @@ use serde::Deserialize;
 use super::{
     error::ApiError,
     sessions,
-    visitor::{Body, Id, Visitor},
+    visitor::{Body, Id, Query, Visitor},
     wire,
 };
 use crate::app::App;
@@ -44,14 +39,18 @@ pub(super) async fn list(
     Query(part): Query<Part>,
 ) -> Result<Json<wire::List<wire::Conversation>>, ApiError> {
     let limit = limit(part.limit)?;
+    let after = part
+        .cursor
+        .map(|cursor| cursor.parse().map_err(|_| bad_cursor()))
+        .transpose()?;
     let page = app
         .store
-        .conversations(visitor.session.owner(), part.cursor.as_deref(), limit)
+        .conversations(visitor.session.owner(), after, limit)
         .await?;
     let items = page.items.into_iter().map(Into::into).collect();
     Ok(Json(wire::List {
         items,
-        next: page.next,
+        next: page.next.map(|cursor| cursor.to_string()),
     }))
 }
 

@@ -8,6 +8,8 @@ use maitred_core::{message::MessageTextError, scope::Environment, session::Ended
 use maitred_store::StoreError;
 use maitred_token::{Refused, Stage};
 
+use super::MAX_BODY;
+
 /// An error of the API. Codes are part of the contract, sentences are not.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
@@ -35,6 +37,8 @@ pub(crate) enum ApiError {
     UnknownField(String),
     #[error("{0}")]
     BadRequest(String),
+    #[error("the body is too large")]
+    TooLarge,
     #[error("this route does not take that method")]
     NoSuchMethod,
     #[error("this server is known as `{expected}`")]
@@ -78,6 +82,7 @@ impl ApiError {
             Self::IdempotencyMismatch => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_mismatch"),
             Self::UnknownField(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_field"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::NoSuchMethod => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::OtherHost { .. } => (StatusCode::MISDIRECTED_REQUEST, "other_host"),
             Self::Conflict => (StatusCode::CONFLICT, "conflict"),
@@ -109,6 +114,7 @@ impl ApiError {
                 Some(url) => format!("sign in at {url}"),
                 None => "hand over a token with `identify`".to_owned(),
             }),
+            Self::TooLarge => Some(format!("send at most {MAX_BODY} bytes")),
             Self::KeyRevoked
             | Self::Unauthorized
             | Self::SessionEnded(_)

@@ -1,13 +1,12 @@
 //! The page of the chat, shown in a frame on the operator's site.
 
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use maitred_core::scope::Scope;
 
-use super::{assets, error::ApiError};
+use super::{assets, error::ApiError, visitor::Place};
 use crate::app::App;
 
 /// `GET /frame/{agent}/{environment}`
@@ -15,13 +14,8 @@ use crate::app::App;
 /// The page is the same for every agent; what differs is who may show it (W3, W4).
 pub(super) async fn page(
     State(app): State<App>,
-    Path((agent, environment)): Path<(String, String)>,
+    Place(scope): Place,
 ) -> Result<Response, ApiError> {
-    let scope = agent
-        .parse()
-        .ok()
-        .zip(environment.parse().ok())
-        .map(|(agent, environment)| Scope { agent, environment });
     let site = match scope {
         Some(scope) => app.sites.site(&app.store, scope).await?,
         None => None,

@@ -2,30 +2,22 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::IntoResponse,
 };
-use maitred_core::{
-    identity::greeting,
-    scope::{Environment, Scope},
-};
+use maitred_core::{identity::greeting, scope::Environment};
 use serde_json::Value;
 
-use super::{error::ApiError, wire};
+use super::{error::ApiError, visitor::Place, wire};
 use crate::app::App;
 
 /// `GET /v1/agents/{agent}/{environment}`
 pub(super) async fn agent(
     State(app): State<App>,
-    Path((agent, environment)): Path<(String, String)>,
+    Place(scope): Place,
 ) -> Result<impl IntoResponse, ApiError> {
-    let scope = agent
-        .parse()
-        .ok()
-        .zip(environment.parse().ok())
-        .map(|(agent, environment)| Scope { agent, environment })
-        .ok_or(ApiError::NotFound("agent"))?;
+    let scope = scope.ok_or(ApiError::NotFound("agent"))?;
     let site = app
         .sites
         .site(&app.store, scope)

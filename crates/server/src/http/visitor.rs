@@ -1,12 +1,17 @@
 //! Who is asking, and what they sent: parsed at the edge.
 
+use std::convert::Infallible;
+
 use axum::{
     Json,
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Path, Request, rejection::JsonRejection},
-    http::{header, request::Parts},
+    extract::{self, FromRequest, FromRequestParts, Path, Request, rejection::JsonRejection},
+    http::{StatusCode, header, request::Parts},
 };
-use maitred_core::session::{Secret, SecretFor, Session};
+use maitred_core::{
+    scope::Scope,
+    session::{Secret, SecretFor, Session},
+};
 use maitred_store::Found;
 use serde::de::DeserializeOwned;
 
@@ -45,9 +50,13 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        let bytes = Bytes::from_request(request, app)
-            .await
-            .map_err(|error| ApiError::BadRequest(error.body_text()))?;
+        let bytes = Bytes::from_request(request, app).await.map_err(|error| {
+            if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                ApiError::TooLarge
+            } else {
+                ApiError::BadRequest(error.body_text())
+            }
+        })?;
         let Json(value) = Json::<T>::from_bytes(&bytes).map_err(refused_body)?;
         Ok(Self(value))
     }
@@ -59,6 +68,37 @@ fn refused_body(rejection: JsonRejection) -> ApiError {
         // axum puts a sentence of its own in front of serde's.
         Some(at) => ApiError::UnknownField(text[at..].to_owned()),
         None => ApiError::BadRequest(text),
+    }
+}
+
+/// The query. What it holds too much of is passed over.
+pub(super) struct Query<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        extract::Query::from_request_parts(parts, app)
+            .await
+            .map(|extract::Query(value)| Self(value))
+            .map_err(|error| ApiError::BadRequest(error.body_text()))
+    }
+}
+
+/// The agent and environment in the path; none if it can name none.
+pub(super) struct Place(pub(super) Option<Scope>);
+
+impl FromRequestParts<App> for Place {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        let path = Path::<(String, String)>::from_request_parts(parts, app).await;
+        Ok(Self(path.ok().and_then(|Path((agent, environment))| {
+            Some(Scope {
+                agent: agent.parse().ok()?,
+                environment: environment.parse().ok()?,
+            })
+        })))
     }
 }
 

@@ -105,3 +105,45 @@ async fn lists_are_read_in_parts() {
         "bad_request"
     );
 }
+
+#[tokio::test]
+async fn a_query_that_cannot_be_read_is_a_bad_request() {
+    let app = TestApp::new().await;
+    let sarah = app.visitor("sarah").await;
+    let conversation = sarah.opens_conversation().await;
+    let entries = format!("/v1/conversations/{conversation}/entries");
+
+    for path in [
+        "/v1/conversations?limit=abc",
+        "/v1/conversations?cursor=nonsense",
+        "/v1/conversations?cursor=1.cnv_1",
+        &format!("{entries}?after=first"),
+        &format!("{entries}?cursor=nonsense"),
+    ] {
+        let answer = sarah.get(path).await;
+
+        assert_eq!(
+            (answer.status, answer.code()),
+            (StatusCode::BAD_REQUEST, "bad_request"),
+            "{path}: {}",
+            answer.body
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_64_kib_is_too_large() {
+    let app = TestApp::new().await;
+    let sarah = app.visitor("sarah").await;
+
+    let answer = sarah
+        .post("/v1/conversations", json!({ "x": "x".repeat(64 * 1024) }))
+        .await;
+
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        "{}",
+        answer.body
+    );
+}

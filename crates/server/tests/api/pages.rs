@@ -49,6 +49,7 @@ async fn w3_nobody_may_show_the_frame_of_an_unknown_agent_or_without_origins() {
         "/frame/agt_00000000000000000000000000000099/production".to_owned(),
         "/frame/nobody/production".to_owned(),
         format!("/frame/{}/nowhere", app.agent),
+        "/frame/%ff/production".to_owned(),
         format!("/frame/{lonely}/production"),
     ] {
         let answer = app.send(Method::GET, &path, None, None).await;
@@ -194,4 +195,20 @@ async fn what_does_not_exist_is_said_in_the_same_form() {
         (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
     );
     assert!(route.body["error"]["request_id"].is_string());
+}
+
+#[tokio::test]
+async fn an_agent_that_no_path_can_name_is_not_found() {
+    let app = TestApp::new().await;
+
+    for path in ["/v1/agents/%ff/production", "/v1/agents/nobody/production"] {
+        let answer = app.send(Method::GET, path, None, None).await;
+
+        assert_eq!(
+            (answer.status, answer.code()),
+            (StatusCode::NOT_FOUND, "not_found"),
+            "{path}: {}",
+            answer.body
+        );
+    }
 }

@@ -5,7 +5,7 @@ use maitred_core::{
     conversation::{Author, Conversation, LastMessage},
     id::ConversationId,
 };
-use maitred_store::TurnMark;
+use maitred_store::{Cursor, NotACursor, TurnMark};
 
 use super::support::{TestStore, words};
 
@@ -78,10 +78,7 @@ async fn a_list_is_read_page_by_page_the_latest_first_and_each_one_once() {
     let mut read: Vec<ConversationId> = Vec::new();
     let mut cursor = None;
     loop {
-        let page = store
-            .conversations(sarah.owner(), cursor, 2)
-            .await
-            .unwrap();
+        let page = store.conversations(sarah.owner(), cursor, 2).await.unwrap();
         assert!(page.items.len() <= 2);
         read.extend(page.items.iter().map(|it| it.id));
         cursor = page.next;
@@ -119,7 +116,15 @@ async fn a_cursor_is_what_was_given_out_and_nothing_else() {
 
     assert_eq!(given.to_string().parse(), Ok(given));
     let padded = format!("0{given}");
-    for nonsense in ["", ".", "x.y", "1", "1.cnv_1", "'; DROP TABLE entries; --", &padded] {
+    for nonsense in [
+        "",
+        ".",
+        "x.y",
+        "1",
+        "1.cnv_1",
+        "'; DROP TABLE entries; --",
+        &padded,
+    ] {
         assert_eq!(nonsense.parse::<Cursor>(), Err(NotACursor), "{nonsense}");
     }
 }
