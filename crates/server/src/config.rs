@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use jiff::SignedDuration;
 use maitred_store::Location;
 use secrecy::SecretString;
@@ -184,8 +184,22 @@ impl Config {
 fn read(path: &Path) -> anyhow::Result<Table> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the settings in `{}`", path.display()))?;
-    text.parse()
-        .with_context(|| format!("the settings in `{}` cannot be read", path.display()))
+    text.parse::<Table>().map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        let (line, column) = place(&text, at);
+        // Where, and no more: the line may hold the master key.
+        anyhow!(
+            "the settings in `{}` cannot be read\nhint: line {line}, column {column} is not as TOML wants it",
+            path.display()
+        )
+    })
+}
+
+/// Line and column of a byte, both from 1.
+fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
 fn lay_over(base: &mut Table, over: Table) {
@@ -312,5 +326,32 @@ mod tests {
         ] {
             assert!(loaded(&[(name, value)]).is_err(), "{name}={value}");
         }
+    }
+
+    #[test]
+    fn k2_a_mistake_in_the_file_is_placed_and_not_quoted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("maitred.toml");
+        std::fs::write(&path, "[server]\n  master_key = 'hunter2\n").unwrap();
+
+        let error = format!("{:?}", read(&path).unwrap_err());
+
+        assert!(!error.contains("hunter2"), "{error}");
+        assert!(error.contains("line 2, column"), "{error}");
+    }
+
+    #[test]
+    fn k2_what_is_printed_of_the_settings_holds_no_password() {
+        let config = loaded(&[
+            (
+                "MAITRED__DATABASE__URL",
+                "postgres://ada:hunter2@db/maitred",
+            ),
+            ("MAITRED__SERVER__MASTER_KEY", "hunter2"),
+        ]);
+
+        let printed = format!("{:?}", config.unwrap());
+
+        assert!(!printed.contains("hunter2"), "{printed}");
     }
 }
