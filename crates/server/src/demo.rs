@@ -8,7 +8,6 @@ use std::{
     fs,
     io::{self, Write},
     net::{IpAddr, SocketAddr},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -20,7 +19,7 @@ use maitred_core::{
     scope::{Environment, Scope},
 };
 use maitred_demo::{Shop, ShopConfig, help_pages, order_status_action, users};
-use maitred_store::Store;
+use maitred_store::{Store, make_private_file};
 use maitred_token::{Algorithm, Secret, SecretKind};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -184,14 +183,8 @@ async fn make_agent(store: &Store) -> anyhow::Result<ShopFile> {
 
 /// Writes what the shop may know: a customer's secret, so for its owner only.
 fn keep(path: &Path, shop_file: &ShopFile) -> anyhow::Result<()> {
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .with_context(|| format!("cannot make `{}`", path.display()))?;
-    file.write_all(serde_json::to_string_pretty(shop_file)?.as_bytes())?;
-    Ok(file.sync_all()?)
+    make_private_file(path, &serde_json::to_string_pretty(shop_file)?)
+        .with_context(|| format!("cannot make `{}`", path.display()))
 }
 
 /// The shop may have moved to another port, and its help pages may have changed.
