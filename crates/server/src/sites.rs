@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use maitred_core::{
@@ -29,7 +29,15 @@ pub(crate) struct Site {
 /// The sites that were met so far.
 #[derive(Debug, Default)]
 pub(crate) struct Sites {
-    known: Mutex<HashMap<Scope, Arc<Site>>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    sites: HashMap<Scope, Arc<Site>>,
+    /// Counts how often everything was forgotten: what was read before may be
+    /// out of date, and is not kept.
+    generation: u64,
 }
 
 impl Sites {
@@ -39,9 +47,13 @@ impl Sites {
         store: &Store,
         scope: Scope,
     ) -> Result<Option<Arc<Site>>, StoreError> {
-        if let Some(site) = self.known().get(&scope) {
-            return Ok(Some(site.clone()));
-        }
+        let generation = {
+            let known = self.known();
+            if let Some(site) = known.sites.get(&scope) {
+                return Ok(Some(site.clone()));
+            }
+            known.generation
+        };
         let Some(agent) = store.agent(scope.agent).await? else {
             return Ok(None);
         };
@@ -56,16 +68,21 @@ impl Sites {
             settings,
             verifier,
         });
-        self.known().insert(scope, site.clone());
+        let mut known = self.known();
+        if known.generation == generation {
+            known.sites.insert(scope, site.clone());
+        }
         Ok(Some(site))
     }
 
     /// Forgets everything, so that the next visitor is met with what is stored now.
     pub(crate) fn forget(&self) {
-        self.known().clear();
+        let mut known = self.known();
+        known.sites.clear();
+        known.generation += 1;
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Scope, Arc<Site>>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -99,4 +116,40 @@ fn key_set(stored: &[StoredKey]) -> KeySet {
 
 fn algorithm(name: &str) -> Option<Algorithm> {
     (name == Algorithm::Hs256.name()).then_some(Algorithm::Hs256)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use maitred_core::{clock::Clock, scope::Environment};
+    use maitred_store::{Location, MasterKey};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn k6_a_site_that_was_read_before_a_change_is_not_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let master = MasterKey::at(&dir.path().join("master.key")).unwrap();
+        let location = Location::Sqlite(dir.path().join("maitred.db"));
+        let store = Store::open(&location, master, Clock::system())
+            .await
+            .unwrap();
+        let settings = Settings::default();
+        let agent = store.create_agent("Ada", &settings, &settings).await;
+        let scope = Scope {
+            agent: agent.unwrap().id,
+            environment: Environment::Production,
+        };
+        let sites = Sites::default();
+
+        let mut reading = Box::pin(sites.site(&store, scope));
+        assert!((&mut reading).now_or_never().is_none(), "it waits");
+        sites.forget();
+        let read_before = reading.await.unwrap().unwrap();
+
+        let kept = sites.site(&store, scope).await.unwrap().unwrap();
+        assert!(!Arc::ptr_eq(&kept, &read_before));
+        let again = sites.site(&store, scope).await.unwrap().unwrap();
+        assert!(Arc::ptr_eq(&again, &kept), "what was read since is kept");
+    }
 }
