@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use maitred_agent::Announce;
@@ -23,15 +23,15 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    /// Everything that is announced to this owner from now on. Ends when the
-    /// receiver has fallen too far behind.
-    pub(crate) fn subscribe(&self, owner: Owner) -> mpsc::Receiver<Event> {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        let mut followers = self.followers();
-        let of_owner = followers.entry(owner).or_default();
-        of_owner.retain(|it| !it.is_closed());
-        of_owner.push(sender);
-        receiver
+    /// Everything that is announced to this owner from now on.
+    pub(crate) fn subscribe(self: &Arc<Self>, owner: Owner) -> Subscription {
+        let (sender, events) = mpsc::channel(QUEUE);
+        self.followers().entry(owner).or_default().push(sender);
+        Subscription {
+            hub: self.clone(),
+            owner,
+            events,
+        }
     }
 
     /// To everybody, whoever they follow: something changed that streams must
@@ -48,6 +48,34 @@ impl Hub {
         self.followers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one stream follows. The hub forgets it when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    hub: Arc<Hub>,
+    owner: Owner,
+    events: mpsc::Receiver<Event>,
+}
+
+impl Subscription {
+    /// The next event; `None` if this reader has fallen too far behind.
+    pub(crate) async fn recv(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.events.close();
+        let mut followers = self.hub.followers();
+        if let Some(of_owner) = followers.get_mut(&self.owner) {
+            of_owner.retain(|it| !it.is_closed());
+            if of_owner.is_empty() {
+                followers.remove(&self.owner);
+            }
+        }
     }
 }
 
@@ -78,19 +106,35 @@ mod tests {
             Owner::Visitor(VisitorId::new(&clock)),
             Owner::Visitor(VisitorId::new(&clock)),
         );
-        let hub = Hub::default();
+        let hub = Arc::new(Hub::default());
         let (mut follows_one, mut follows_other) = (hub.subscribe(one), hub.subscribe(other));
 
         hub.announce(one, Event::Renumbered);
 
         assert_eq!(follows_one.recv().await, Some(Event::Renumbered));
-        assert!(follows_other.try_recv().is_err());
+        assert!(follows_other.events.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn r5_a_reader_that_has_gone_leaves_nothing_behind() {
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        let owner = Owner::Visitor(VisitorId::new(&clock));
+        let hub = Arc::new(Hub::default());
+        let (one, mut other) = (hub.subscribe(owner), hub.subscribe(owner));
+
+        drop(one);
+
+        assert_eq!(hub.followers()[&owner].len(), 1);
+        hub.announce(owner, Event::Renumbered);
+        assert_eq!(other.recv().await, Some(Event::Renumbered));
+        drop(other);
+        assert!(hub.followers().is_empty());
     }
 
     #[tokio::test]
     async fn r5_a_reader_that_falls_behind_is_cut_off() {
         let owner = Owner::Visitor(VisitorId::new(&Clock::system()));
-        let hub = Hub::default();
+        let hub = Arc::new(Hub::default());
         let mut slow = hub.subscribe(owner);
 
         for _ in 0..=QUEUE {

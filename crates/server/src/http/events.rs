@@ -21,14 +21,11 @@ use maitred_core::{
 };
 use maitred_store::{Found, Replay, StoreError};
 use serde::Serialize;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, Interval, MissedTickBehavior, interval_at},
-};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{error::ApiError, visitor::Visitor, wire};
-use crate::app::App;
+use crate::{app::App, hub::Subscription};
 
 /// How often a silent stream says that it lives (rule R11).
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -64,7 +61,7 @@ struct Stream {
     app: App,
     visitor: Visitor,
     owner: Owner,
-    events: mpsc::Receiver<Event>,
+    events: Subscription,
     /// The last event that was sent, or that there was when the stream began.
     position: Position,
     waiting: VecDeque<String>,
