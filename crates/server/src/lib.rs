@@ -6,6 +6,7 @@
 
 mod accept;
 mod app;
+mod causes;
 mod cli;
 mod config;
 mod demo;

@@ -21,11 +21,11 @@ use maitred_core::{
 };
 use maitred_store::{Found, Replay, StoreError};
 use serde::Serialize;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{error::ApiError, visitor::Visitor, wire};
-use crate::{app::App, hub::Subscription};
+use crate::{app::App, causes::Causes, hub::Subscription};
 
 /// How often a silent stream says that it lives (rule R11).
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -36,11 +36,7 @@ pub(super) async fn follow(
     visitor: Visitor,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let last = headers
-        .get("last-event-id")
-        .and_then(|id| id.to_str().ok())
-        .and_then(|id| id.parse::<Position>().ok());
-    let stream = Stream::open(app, visitor, last).await?;
+    let stream = Stream::open(app, visitor, last_position(&headers)).await?;
     let frames = stream::unfold(stream, |mut stream| async move {
         let frame = stream.next().await?;
         Some((Ok::<_, Infallible>(Bytes::from(frame)), stream))
@@ -54,6 +50,17 @@ pub(super) async fn follow(
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// Where the client was. One that says it was somewhere, but not where, is taken
+/// to have been in another numbering: it must read everything again.
+fn last_position(headers: &HeaderMap) -> Option<Position> {
+    let id = headers.get("last-event-id")?;
+    let position = id.to_str().ok().and_then(|id| id.parse().ok());
+    Some(position.unwrap_or_else(|| Position {
+        epoch: String::new(),
+        number: 0,
+    }))
 }
 
 /// One open stream.
@@ -108,19 +115,20 @@ impl Stream {
     /// The next frame; none when the stream is at its end.
     async fn next(&mut self) -> Option<String> {
         loop {
-            if let Some(frame) = self.waiting.pop_front() {
+            let taken = if !self.ended && self.expires_in().is_zero() {
+                // It may have been renewed since.
+                self.look_whether_the_session_lives().await
+            } else if let Some(frame) = self.waiting.pop_front() {
                 return Some(frame);
-            }
-            if self.ended {
+            } else if self.ended {
                 return None;
-            }
-            let taken = if self.is_behind {
+            } else if self.is_behind {
                 self.catch_up().await
             } else {
                 self.wait().await?
             };
             if let Err(error) = taken {
-                tracing::warn!(%error, "a stream is cut off");
+                tracing::warn!(error = %Causes(&error), "a stream is cut off");
                 return None;
             }
         }
@@ -128,8 +136,10 @@ impl Stream {
 
     /// Waits for the next thing and takes it; none if this reader was too slow.
     async fn wait(&mut self) -> Option<Result<(), StoreError>> {
+        let expires_in = self.expires_in();
         let event = tokio::select! {
             event = self.events.recv() => event?,
+            () = sleep(expires_in) => return Some(Ok(())),
             _ = self.heartbeat.tick() => return Some(self.beat().await),
             () = self.stopping.cancelled() => {
                 self.send("draining", None, &Nothing {});
@@ -138,6 +148,13 @@ impl Stream {
             }
         };
         Some(self.take(event).await)
+    }
+
+    /// How long the session lives, as far as is known here.
+    fn expires_in(&self) -> Duration {
+        let now = self.app.store.clock.now();
+        // Negative is past.
+        Duration::try_from(self.visitor.session.expires_at.duration_since(now)).unwrap_or_default()
     }
 
     async fn take(&mut self, event: Event) -> Result<(), StoreError> {
@@ -211,7 +228,10 @@ impl Stream {
 
     async fn look_whether_the_session_lives(&mut self) -> Result<(), StoreError> {
         let why = match self.app.store.session(&self.visitor.secret).await? {
-            Some(Found::Live(_)) => return Ok(()),
+            Some(Found::Live(session)) => {
+                self.visitor.session = session;
+                return Ok(());
+            }
             Some(Found::Ended(why)) => why,
             None => Ended::Revoked,
         };
@@ -219,6 +239,8 @@ impl Stream {
             Ended::Expired => "session_expired",
             Ended::Revoked => "session_revoked",
         };
+        // What it has not been sent yet is not for it any more.
+        self.waiting.clear();
         self.send(
             "session",
             None,

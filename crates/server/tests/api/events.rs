@@ -1,4 +1,7 @@
+use std::time::{Duration, Instant};
+
 use axum::http::{Method, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::support::{TestApp, Visitor};
@@ -56,6 +59,79 @@ async fn r4_a_position_of_another_numbering_is_a_resync() {
 
         assert_eq!(events.next().await.unwrap().name, "resync", "{last}");
     }
+}
+
+#[tokio::test]
+async fn r4_a_position_that_cannot_be_read_is_a_resync() {
+    let app = TestApp::new().await;
+    let sarah = app.visitor("sarah").await;
+
+    for last in ["", "nonsense", "another:many", "1"] {
+        let mut events = sarah.follows(Some(last)).await;
+
+        assert_eq!(events.next().await.unwrap().name, "resync", "{last}");
+    }
+}
+
+#[tokio::test]
+async fn s2_a_stream_ends_when_its_session_expires() {
+    let app = TestApp::new().await;
+    let sarah = app.visitor("sarah").await;
+    let left = SignedDuration::from_secs(1);
+    app.clock.advance(lasts_for(&app, &sarah).await - left);
+    let mut events = sarah.follows(None).await;
+    events.next().await;
+    let opened = Instant::now();
+
+    app.clock.advance(left);
+
+    assert_eq!(
+        events.until("session").await.data["code"],
+        "session_expired"
+    );
+    assert!(events.next().await.is_none());
+    assert!(
+        opened.elapsed() < Duration::from_secs(10),
+        "before it beats"
+    );
+}
+
+#[tokio::test]
+async fn s2_nothing_is_sent_to_a_session_that_has_expired() {
+    let app = TestApp::new().await;
+    let (laptop, phone) = (app.visitor("sarah").await, app.visitor("sarah").await);
+    let conversation = laptop.opens_conversation().await;
+    let mut events = laptop.follows(None).await;
+    events.next().await;
+    laptop.says(&conversation, "hello").await;
+    app.clock.advance(lasts_for(&app, &phone).await);
+
+    assert_eq!(events.next().await.unwrap().name, "session");
+    assert!(events.next().await.is_none());
+}
+
+#[tokio::test]
+async fn s3_a_stream_goes_on_when_its_session_was_renewed() {
+    let app = TestApp::new().await;
+    let sarah = app.visitor("sarah").await;
+    let conversation = sarah.opens_conversation().await;
+    let left = SignedDuration::from_secs(1);
+    app.clock.advance(lasts_for(&app, &sarah).await - left);
+    let mut events = sarah.follows(None).await;
+    events.next().await;
+
+    sarah.shows_a_token(&app.token("sarah")).await;
+    app.clock.advance(left);
+    sarah.says(&conversation, "hello").await;
+
+    assert_eq!(events.reply().await.data["text"], "Good day.");
+}
+
+/// How long that session has left.
+async fn lasts_for(app: &TestApp, visitor: &Visitor<'_>) -> SignedDuration {
+    let session = visitor.get("/v1/session").await.body;
+    let expires_at: Timestamp = session["expires_at"].as_str().unwrap().parse().unwrap();
+    expires_at.duration_since(app.clock.now())
 }
 
 #[tokio::test]
