@@ -95,17 +95,11 @@ pub(crate) fn read(
         expires_at: times.expires_at,
         jti,
         warnings,
-        trace: Trace::default(),
+        trace: std::mem::take(&mut walk.trace),
     })
 }
 
 impl Verified {
-    /// The same, with what was noted on the way.
-    pub(crate) fn with_trace(mut self, trace: Trace) -> Self {
-        self.trace = trace;
-        self
-    }
-
     /// The user's id, to be compared byte for byte.
     pub fn subject(&self) -> &str {
         &self.subject

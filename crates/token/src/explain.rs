@@ -97,12 +97,14 @@ impl Walk {
         self.at = check;
     }
 
-    pub(crate) fn stage(&self) -> Stage {
-        if self.at > Check::Signature {
+    /// The refusal of a token that has come this far.
+    pub(crate) fn refused(self, refusal: Refusal) -> Refused {
+        let stage = if self.at > Check::Signature {
             Stage::AfterSignature
         } else {
             Stage::BeforeSignature
-        }
+        };
+        Refused::new(refusal, stage, self.trace)
     }
 }
 
@@ -147,11 +149,8 @@ impl Verifier {
     pub fn explain(&self, token: &str, now: i64) -> Explanation {
         let mut walk = Walk::default();
         let result = self.walk(token, now, &mut walk);
-        let (at, stage) = (walk.at, walk.stage());
-        let verdict = match result {
-            Ok(verified) => Ok(verified.with_trace(walk.trace)),
-            Err(refusal) => Err(Refused::new(refusal, stage, walk.trace)),
-        };
+        let at = walk.at;
+        let verdict = result.map_err(|refusal| walk.refused(refusal));
         Explanation {
             steps: steps(at, &verdict),
             verdict,

@@ -119,10 +119,8 @@ impl Verifier {
     /// Checks a token as of `now`, in unix seconds.
     pub fn verify(&self, token: &str, now: i64) -> Result<Verified, Refused> {
         let mut walk = Walk::default();
-        match self.walk(token, now, &mut walk) {
-            Ok(verified) => Ok(verified.with_trace(walk.trace)),
-            Err(refusal) => Err(Refused::new(refusal, walk.stage(), walk.trace)),
-        }
+        self.walk(token, now, &mut walk)
+            .map_err(|refusal| walk.refused(refusal))
     }
 
     /// The one way from a token to a [`Verified`], which the checker walks too.
