@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { newProfile } from "../support/browser.mjs";
 import { temporaryDirectory } from "../support/cleanup.mjs";
-import { freePort, run, startDemo } from "../support/maitred.mjs";
+import { freePort, run, runForJson, startDemo } from "../support/maitred.mjs";
 import { SARAH, logIn } from "../support/shop.mjs";
 
 test("the demo prints where it is and who can log in", async (t) => {
@@ -43,7 +45,7 @@ test("a demo listens on loopback only", async (t) => {
 
   const refused = await run(["demo", "--listen", "0.0.0.0:7070", "--data", data]);
 
-  assert.equal(refused.code, 3);
+  assert.equal(refused.code, 2);
   assert.match(refused.stderr, /is not a loopback address\nhint: /);
 });
 
@@ -62,4 +64,25 @@ test("Ctrl-C stops it cleanly while a chat is open, and a second start finds eve
   await tab.chat.open();
   await tab.chat.shows("What's the status of my order?");
   assert.deepEqual(await tab.chat.transcript(), before);
+});
+
+test("a token is checked step by step, and a staging key is named", async (t) => {
+  const data = await temporaryDirectory(t);
+  const { agent } = await runForJson(["agent", "create", "Ada", "--data", data]);
+  const file = join(data, "token.txt");
+  const checked = async (environment) => {
+    await runForJson(["key", "create", "--agent", agent, "--environment", environment, "--data", data]);
+    const minting = ["token", "mint", "--sub", "7", "--email", "a@b.example", "--agent", agent, "--environment", environment];
+    const { token } = await runForJson([...minting, "--data", data]);
+    await writeFile(file, `${token}\n`);
+    return run(["token", "check", file, "--agent", agent, "--data", data]);
+  };
+
+  const good = await checked("production");
+  const staging = await checked("staging");
+
+  assert.equal(good.code, 0);
+  assert.match(good.stdout, /accepted\n$/);
+  assert.equal(staging.code, 1);
+  assert.match(staging.stdout, /failed +key +the token is signed with the staging key .*\(wrong_environment\)/);
 });
