@@ -20,7 +20,7 @@ use maitred_token::AssertionKey;
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
-use crate::{config::Config, hub::Hub, sites::Sites, tasks::Tasks, turns::Turns};
+use crate::{causes::Causes, config::Config, hub::Hub, sites::Sites, tasks::Tasks, turns::Turns};
 
 /// How often a node looks whether something was written beside it.
 const LOOK_FOR_CHANGES: Duration = Duration::from_secs(1);
@@ -138,7 +138,7 @@ impl App {
                 () = stopping.cancelled() => return,
             };
             if let Err(error) = prepared {
-                tracing::error!(agent.id = %agent, %error, "an agent's knowledge could not be made ready");
+                tracing::error!(agent.id = %agent, error = %Causes(&error), "an agent's knowledge could not be made ready");
             }
         });
     }
@@ -164,7 +164,9 @@ impl App {
                         app.hub.announce_to_all(&Event::SessionsEnded);
                     }
                     Ok(_) => (),
-                    Err(error) => tracing::warn!(%error, "cannot look for changes"),
+                    Err(error) => {
+                        tracing::warn!(error = %Causes(&error), "cannot look for changes")
+                    }
                 }
             }
         });

@@ -97,7 +97,7 @@ fn policy(scope: Scope, settings: &Settings) -> Policy {
 
 fn key_set(stored: &[StoredKey]) -> KeySet {
     let keys = stored.iter().filter_map(|stored| {
-        let algorithm = algorithm(&stored.algorithm)?;
+        let algorithm = stored.algorithm.parse::<Algorithm>().ok()?;
         let secret = stored.secret.expose_secret();
         let key = Key::shared_secret(stored.id.to_string(), secret, algorithm)
             .inspect_err(|error| tracing::error!(key.id = %stored.id, %error, "a key is left out"))
@@ -112,10 +112,6 @@ fn key_set(stored: &[StoredKey]) -> KeySet {
         Some(if stored.imported { key.imported() } else { key })
     });
     KeySet::new(keys.collect())
-}
-
-fn algorithm(name: &str) -> Option<Algorithm> {
-    (name == Algorithm::Hs256.name()).then_some(Algorithm::Hs256)
 }
 
 #[cfg(test)]
