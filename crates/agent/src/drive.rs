@@ -4,15 +4,17 @@
 //! Nothing about a turn lives only here: dropped at any point and begun again by
 //! another process, it goes on from what is stored.
 
+mod calls;
+mod reply;
+
 use std::sync::Arc;
 
-use futures_util::StreamExt;
 use maitred_core::{
-    action::{Call, Failure, Outcome, Refused},
+    action::Outcome,
     assurance::Assurance,
-    conversation::{Author, Body, Citation, EntryNumber, Message, NewEntry, Status, Transcript},
+    conversation::{Body, EntryNumber, NewEntry, Status, Transcript},
     event::Event,
-    id::{CallId, ConversationId, EntryId},
+    id::{ConversationId, EntryId},
     scope::{Owner, Scope},
     session::Session,
     turn::{Grant, Rules, Step, next_step},
@@ -20,13 +22,7 @@ use maitred_core::{
 use maitred_store::{Appended, Found, StoreError, TurnMark};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    Agent, Announce, TurnError,
-    action::Context,
-    brain::Brain,
-    engine::builtin::Question,
-    model::{ModelDelta, ModelError},
-};
+use crate::{Agent, Announce, TurnError, brain::Brain};
 
 impl Agent {
     /// Takes a conversation from its last message to the agent's silence.
@@ -175,194 +171,6 @@ impl Turn<'_> {
         ))
     }
 
-    async fn ask_the_model(
-        &self,
-        transcript: &Transcript,
-        session: Option<&Session>,
-    ) -> Result<TurnEnd, TurnError> {
-        let last = transcript.last_number();
-        let id = EntryId::new(&self.agent.0.store.clock);
-        let reply = tokio::select! {
-            reply = self.read_reply(id, transcript, session) => reply,
-            () = self.wake.cancelled() => return Ok(TurnEnd::Woken),
-        };
-        match reply {
-            Ok(reply) => self.append_reply(id, last, reply).await?,
-            Err(error) => {
-                tracing::error!(conversation.id = %self.conversation, %error, "a model gave no reply");
-                self.close(last, Status::GaveUp).await?;
-            }
-        }
-        Ok(TurnEnd::Done)
-    }
-
-    /// Runs calls, each as the session is when its turn has come (rule A1).
-    async fn run_calls(&self, calls: &[&Call], transcript: &Transcript) -> Result<(), TurnError> {
-        for call in calls {
-            let (_, session) = self.standing(transcript).await?;
-            match session {
-                Some(session) => self.run_call(call, &session).await?,
-                None => {
-                    self.finish(call, Outcome::Refused(Refused::TurnClosed))
-                        .await?
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn read_reply(
-        &self,
-        id: EntryId,
-        transcript: &Transcript,
-        session: Option<&Session>,
-    ) -> Result<Reply, ModelError> {
-        let question = self
-            .question(transcript, session)
-            .await
-            .map_err(|error| ModelError::Failed(error.to_string()))?;
-        let mut deltas = self.agent.0.engine.reply(self.brain.clone(), question);
-        let mut reply = Reply::default();
-        while let Some(delta) = deltas.next().await {
-            match delta? {
-                ModelDelta::Text(text) => {
-                    reply.text.push_str(&text);
-                    let conversation = self.conversation;
-                    self.announce.announce(
-                        self.owner,
-                        Event::Delta {
-                            conversation,
-                            reply: id,
-                            text,
-                        },
-                    );
-                }
-                ModelDelta::Cite(citation) => reply.citations.push(citation),
-                ModelDelta::Call { action, arguments } => {
-                    let id = CallId::new(&self.agent.0.store.clock);
-                    reply.calls.push(Call {
-                        id,
-                        action,
-                        arguments,
-                    });
-                }
-                ModelDelta::Done => return Ok(reply),
-            }
-        }
-        Err(ModelError::BrokeOff)
-    }
-
-    async fn question(
-        &self,
-        transcript: &Transcript,
-        session: Option<&Session>,
-    ) -> Result<Question, StoreError> {
-        let settings = self.agent.0.store.settings(self.scope).await?;
-        let identity = session.and_then(Session::identity);
-        Ok(Question {
-            transcript: transcript.clone(),
-            environment: self.scope.environment,
-            assurance: session.map_or(Assurance::Anonymous, Session::assurance),
-            name: identity
-                .and_then(|identity| identity.greeting_name())
-                .map(str::to_owned),
-            sign_in_url: settings.and_then(|settings| settings.sign_in_url),
-        })
-    }
-
-    async fn append_reply(
-        &self,
-        id: EntryId,
-        last: EntryNumber,
-        reply: Reply,
-    ) -> Result<(), TurnError> {
-        let mut entries = Vec::new();
-        if !reply.text.is_empty() || reply.calls.is_empty() {
-            let message = Message {
-                by: Author::Agent,
-                text: reply.text,
-                citations: reply.citations,
-                client_id: None,
-                session: None,
-            };
-            entries.push(NewEntry {
-                id,
-                body: Body::Message(message),
-            });
-        }
-        let mark = if reply.calls.is_empty() {
-            TurnMark::Ended
-        } else {
-            TurnMark::Running
-        };
-        entries.extend(
-            reply
-                .calls
-                .into_iter()
-                .map(|call| self.new_entry(Body::CallAsked(call))),
-        );
-        self.append(Some(last), entries, mark).await
-    }
-
-    /// Runs one call: what is about to happen is stored before anything leaves,
-    /// what came of it after (rule G5).
-    async fn run_call(&self, call: &Call, session: &Session) -> Result<(), TurnError> {
-        let Some(action) = self.brain.actions.get(&call.action) else {
-            return self
-                .finish(call, Outcome::Refused(Refused::NoSuchAction))
-                .await;
-        };
-        let started = Body::CallStarted {
-            call: call.id,
-            action: call.action.clone(),
-            label: action.running.clone(),
-            details: details(call),
-        };
-        self.append(None, vec![self.new_entry(started)], TurnMark::Running)
-            .await?;
-
-        let context = Context {
-            scope: self.scope,
-            session,
-            conversation: self.conversation,
-        };
-        let now = self.agent.0.store.clock.now();
-        let result = self.agent.0.runner.run(action, call, context, now).await;
-        let outcome = match result {
-            Ok(value) => Outcome::Succeeded(value),
-            Err(error) => {
-                let failure = error.failure();
-                if failure == Failure::NotFound {
-                    tracing::info!(action.name = call.action, "an Action found nothing");
-                } else {
-                    tracing::warn!(action.name = call.action, call.id = %call.id, %error, "an Action failed");
-                }
-                Outcome::Failed(failure)
-            }
-        };
-        self.finish(call, outcome).await
-    }
-
-    async fn finish(&self, call: &Call, outcome: Outcome) -> Result<(), TurnError> {
-        let action = self.brain.actions.get(&call.action);
-        let label = match &outcome {
-            Outcome::Succeeded(_) | Outcome::Failed(Failure::NotFound) => {
-                action.map_or("", |action| action.done.as_str())
-            }
-            Outcome::Failed(_) => "That did not work",
-            Outcome::Refused(_) => "That was not possible",
-            Outcome::Unknown => "Interrupted: the outcome is unknown",
-        };
-        let finished = Body::CallFinished {
-            call: call.id,
-            action: call.action.clone(),
-            label: label.to_owned(),
-            outcome,
-        };
-        self.append(None, vec![self.new_entry(finished)], TurnMark::Running)
-            .await
-    }
-
     async fn close(&self, last: EntryNumber, status: Status) -> Result<(), TurnError> {
         self.append(
             Some(last),
@@ -422,26 +230,4 @@ fn announce_all(announce: &dyn Announce, appended: Appended) {
             announce.announce(owner, Event::Numbered(Box::new(event)));
         }
     }
-}
-
-/// What a model said, whole.
-#[derive(Default)]
-struct Reply {
-    text: String,
-    citations: Vec<Citation>,
-    calls: Vec<Call>,
-}
-
-/// What is asked, in words for the visitor.
-fn details(call: &Call) -> Vec<(String, String)> {
-    call.arguments
-        .iter()
-        .map(|(name, value)| {
-            let words = name.replace('_', " ");
-            let value = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            (words, value)
-        })
-        .collect()
 }

@@ -1,0 +1,105 @@
+//! Running calls: recorded before and after (rule G5).
+
+use maitred_core::{
+    action::{Call, Failure, Outcome, Refused},
+    conversation::{Body, Transcript},
+    session::Session,
+};
+use maitred_store::TurnMark;
+
+use super::Turn;
+use crate::{TurnError, action::Context};
+
+impl Turn<'_> {
+    /// Runs calls, each as the session is when its turn has come (rule A1).
+    pub(super) async fn run_calls(
+        &self,
+        calls: &[&Call],
+        transcript: &Transcript,
+    ) -> Result<(), TurnError> {
+        for call in calls {
+            let (_, session) = self.standing(transcript).await?;
+            match session {
+                Some(session) => self.run_call(call, &session).await?,
+                None => {
+                    self.finish(call, Outcome::Refused(Refused::TurnClosed))
+                        .await?
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs one call: what is about to happen is stored before anything leaves,
+    /// what came of it after (rule G5).
+    async fn run_call(&self, call: &Call, session: &Session) -> Result<(), TurnError> {
+        let Some(action) = self.brain.actions.get(&call.action) else {
+            return self
+                .finish(call, Outcome::Refused(Refused::NoSuchAction))
+                .await;
+        };
+        let started = Body::CallStarted {
+            call: call.id,
+            action: call.action.clone(),
+            label: action.running.clone(),
+            details: details(call),
+        };
+        self.append(None, vec![self.new_entry(started)], TurnMark::Running)
+            .await?;
+
+        let context = Context {
+            scope: self.scope,
+            session,
+            conversation: self.conversation,
+        };
+        let now = self.agent.0.store.clock.now();
+        let result = self.agent.0.runner.run(action, call, context, now).await;
+        let outcome = match result {
+            Ok(value) => Outcome::Succeeded(value),
+            Err(error) => {
+                let failure = error.failure();
+                if failure == Failure::NotFound {
+                    tracing::info!(action.name = call.action, "an Action found nothing");
+                } else {
+                    tracing::warn!(action.name = call.action, call.id = %call.id, %error, "an Action failed");
+                }
+                Outcome::Failed(failure)
+            }
+        };
+        self.finish(call, outcome).await
+    }
+
+    pub(super) async fn finish(&self, call: &Call, outcome: Outcome) -> Result<(), TurnError> {
+        let action = self.brain.actions.get(&call.action);
+        let label = match &outcome {
+            Outcome::Succeeded(_) | Outcome::Failed(Failure::NotFound) => {
+                action.map_or("", |action| action.done.as_str())
+            }
+            Outcome::Failed(_) => "That did not work",
+            Outcome::Refused(_) => "That was not possible",
+            Outcome::Unknown => "Interrupted: the outcome is unknown",
+        };
+        let finished = Body::CallFinished {
+            call: call.id,
+            action: call.action.clone(),
+            label: label.to_owned(),
+            outcome,
+        };
+        self.append(None, vec![self.new_entry(finished)], TurnMark::Running)
+            .await
+    }
+}
+
+/// What is asked, in words for the visitor.
+fn details(call: &Call) -> Vec<(String, String)> {
+    call.arguments
+        .iter()
+        .map(|(name, value)| {
+            let words = name.replace('_', " ");
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            (words, value)
+        })
+        .collect()
+}

@@ -1,0 +1,143 @@
+//! Asking the model, and keeping what it said.
+
+use futures_util::StreamExt;
+use maitred_core::{
+    action::Call,
+    assurance::Assurance,
+    conversation::{Author, Body, Citation, EntryNumber, Message, NewEntry, Status, Transcript},
+    event::Event,
+    id::{CallId, EntryId},
+    session::Session,
+};
+use maitred_store::{StoreError, TurnMark};
+
+use super::{Turn, TurnEnd};
+use crate::{
+    TurnError,
+    engine::builtin::Question,
+    model::{ModelDelta, ModelError},
+};
+
+impl Turn<'_> {
+    pub(super) async fn ask_the_model(
+        &self,
+        transcript: &Transcript,
+        session: Option<&Session>,
+    ) -> Result<TurnEnd, TurnError> {
+        let last = transcript.last_number();
+        let id = EntryId::new(&self.agent.0.store.clock);
+        let reply = tokio::select! {
+            reply = self.read_reply(id, transcript, session) => reply,
+            () = self.wake.cancelled() => return Ok(TurnEnd::Woken),
+        };
+        match reply {
+            Ok(reply) => self.append_reply(id, last, reply).await?,
+            Err(error) => {
+                tracing::error!(conversation.id = %self.conversation, %error, "a model gave no reply");
+                self.close(last, Status::GaveUp).await?;
+            }
+        }
+        Ok(TurnEnd::Done)
+    }
+
+    async fn read_reply(
+        &self,
+        id: EntryId,
+        transcript: &Transcript,
+        session: Option<&Session>,
+    ) -> Result<Reply, ModelError> {
+        let question = self
+            .question(transcript, session)
+            .await
+            .map_err(|error| ModelError::Failed(error.to_string()))?;
+        let mut deltas = self.agent.0.engine.reply(self.brain.clone(), question);
+        let mut reply = Reply::default();
+        while let Some(delta) = deltas.next().await {
+            match delta? {
+                ModelDelta::Text(text) => {
+                    reply.text.push_str(&text);
+                    let conversation = self.conversation;
+                    self.announce.announce(
+                        self.owner,
+                        Event::Delta {
+                            conversation,
+                            reply: id,
+                            text,
+                        },
+                    );
+                }
+                ModelDelta::Cite(citation) => reply.citations.push(citation),
+                ModelDelta::Call { action, arguments } => {
+                    let id = CallId::new(&self.agent.0.store.clock);
+                    reply.calls.push(Call {
+                        id,
+                        action,
+                        arguments,
+                    });
+                }
+                ModelDelta::Done => return Ok(reply),
+            }
+        }
+        Err(ModelError::BrokeOff)
+    }
+
+    async fn question(
+        &self,
+        transcript: &Transcript,
+        session: Option<&Session>,
+    ) -> Result<Question, StoreError> {
+        let settings = self.agent.0.store.settings(self.scope).await?;
+        let identity = session.and_then(Session::identity);
+        Ok(Question {
+            transcript: transcript.clone(),
+            environment: self.scope.environment,
+            assurance: session.map_or(Assurance::Anonymous, Session::assurance),
+            name: identity
+                .and_then(|identity| identity.greeting_name())
+                .map(str::to_owned),
+            sign_in_url: settings.and_then(|settings| settings.sign_in_url),
+        })
+    }
+
+    async fn append_reply(
+        &self,
+        id: EntryId,
+        last: EntryNumber,
+        reply: Reply,
+    ) -> Result<(), TurnError> {
+        let mut entries = Vec::new();
+        if !reply.text.is_empty() || reply.calls.is_empty() {
+            let message = Message {
+                by: Author::Agent,
+                text: reply.text,
+                citations: reply.citations,
+                client_id: None,
+                session: None,
+            };
+            entries.push(NewEntry {
+                id,
+                body: Body::Message(message),
+            });
+        }
+        let mark = if reply.calls.is_empty() {
+            TurnMark::Ended
+        } else {
+            TurnMark::Running
+        };
+        entries.extend(
+            reply
+                .calls
+                .into_iter()
+                .map(|call| self.new_entry(Body::CallAsked(call))),
+        );
+        self.append(Some(last), entries, mark).await
+    }
+}
+
+/// What a model said, whole.
+#[derive(Default)]
+struct Reply {
+    text: String,
+    citations: Vec<Citation>,
+    calls: Vec<Call>,
+}
