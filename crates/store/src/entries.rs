@@ -4,7 +4,8 @@
 //! row is updated first, which on PostgreSQL makes others wait for their number.
 //!
 //! What always holds: a transaction takes a conversation before the visitor or
-//! contact that owns it. Two orders would be a deadlock.
+//! contact that owns it. Two orders would be a deadlock. A sign-in takes its
+//! contact first, but then only a conversation that is not yet the contact's.
 
 use maitred_core::{
     conversation::{Author, Body, Entry, EntryNumber, Message, NewEntry},
