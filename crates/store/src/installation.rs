@@ -41,13 +41,23 @@ impl Store {
     /// different keys, only one may go on.
     pub(crate) async fn check_master_key(&self) -> Result<(), OpenError> {
         let sealed = self.master.seal(MASTER_CHECK, MASTER_CHECK.as_bytes());
-        let mut tx = self.begin().await?;
-        set_once(&mut tx, MASTER_CHECK, &sealed).await?;
-        let kept = value(&mut tx, MASTER_CHECK).await?;
-        tx.commit().await.map_err(StoreError::from)?;
-        kept.and_then(|kept| self.master.open(MASTER_CHECK, &kept))
+        let kept = self.kept_once(MASTER_CHECK, &sealed).await?;
+        self.master
+            .open(MASTER_CHECK, &kept)
             .map(|_| ())
             .ok_or(OpenError::WrongMasterKey)
+    }
+
+    /// Writes a value that is not there yet, and reads what is kept.
+    pub(crate) async fn kept_once(&self, name: &str, new: &str) -> Result<String, StoreError> {
+        let mut tx = self.begin().await?;
+        set_once(&mut tx, name, new).await?;
+        let kept = value(&mut tx, name).await?;
+        tx.commit().await?;
+        kept.ok_or(StoreError::Corrupt {
+            table: "installation",
+            column: "value",
+        })
     }
 }
 

@@ -9,6 +9,8 @@
 //! - An answer is given after an awaited COMMIT, never before.
 //! - What is secret is stored hashed (sessions, visitors) or sealed under the
 //!   master key (signing keys), so a dump of the database signs nothing.
+//! - What could be guessed from a hash (a subject, a code) is hashed with a key
+//!   that only this installation has.
 //!
 //! Not here: what happens to an event after it was committed (`server::hub`).
 
@@ -23,6 +25,7 @@ mod error;
 mod events;
 mod files;
 mod installation;
+mod keyed;
 mod keys;
 mod knowledge;
 mod merge;
@@ -37,6 +40,7 @@ pub use entries::{Appended, Posted, TurnMark};
 pub use error::{OpenError, StoreError};
 pub use events::Replay;
 pub use files::make_private_file;
+pub use keyed::KeyedFor;
 pub use keys::{KeyState, StoredKey};
 pub use knowledge::Source;
 pub use open::{Location, Store};

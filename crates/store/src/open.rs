@@ -2,6 +2,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
+use aws_lc_rs::hmac;
 use maitred_core::clock::Clock;
 use sqlx::{
     Connection, PgConnection,
@@ -62,6 +63,8 @@ pub struct Store {
     /// and a queue in front of it is fairer than a race for its lock.
     writer: Db,
     pub(crate) master: MasterKey,
+    /// What keyed hashes are made with.
+    pub(crate) hash_key: hmac::Key,
     /// The one source of time and ids for what is stored.
     pub clock: Clock,
 }
@@ -86,10 +89,12 @@ impl Store {
                 (db.clone(), db)
             }
         };
-        let store = Self {
+        let mut store = Self {
             db,
             writer,
             master,
+            // Until the one that is kept can be read.
+            hash_key: hmac::Key::new(hmac::HMAC_SHA256, &[]),
             clock,
         };
         store.refuse_old_sqlite().await?;
@@ -102,6 +107,7 @@ impl Store {
             }
         })?;
         store.check_master_key().await?;
+        store.hash_key = store.settled_hash_key().await?;
         Ok(store)
     }
 

@@ -1,7 +1,10 @@
 //! Opening, and what is true of the whole installation.
 
-use maitred_core::agent::Settings;
-use maitred_store::{Location, MasterKey, OpenError, Store};
+use maitred_core::{
+    agent::Settings,
+    scope::{Environment, Scope},
+};
+use maitred_store::{KeyedFor, Location, MasterKey, OpenError, Store};
 
 use super::support::{KEY_SECRET, TestStore};
 
@@ -173,5 +176,28 @@ async fn r9_of_two_first_starts_at_once_with_different_master_keys_only_one_goes
         let opened = tasks.join_all().await.into_iter().filter(|opened| *opened);
 
         assert_eq!(opened.count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_keyed_hash_is_the_same_after_a_restart_and_another_elsewhere() {
+    let (store, elsewhere) = (TestStore::new().await, TestStore::new().await);
+    let scope = store.site().await.scope;
+    let staging = Scope {
+        environment: Environment::Staging,
+        ..scope
+    };
+    let hash = store.keyed_hash(KeyedFor::Subject(scope), b"42");
+
+    let again = store.another().await;
+
+    assert_eq!(again.keyed_hash(KeyedFor::Subject(scope), b"42"), hash);
+    for other in [
+        store.keyed_hash(KeyedFor::Subject(scope), b"43"),
+        store.keyed_hash(KeyedFor::Subject(staging), b"42"),
+        store.keyed_hash(KeyedFor::TokenId(scope), b"42"),
+        elsewhere.keyed_hash(KeyedFor::Subject(scope), b"42"),
+    ] {
+        assert_ne!(other, hash);
     }
 }
