@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod api {
+    mod routes;
     mod support;
 
     mod conversations;

@@ -1,7 +1,10 @@
 //! A whole maitred in a temporary directory, and visitors who read like sentences.
 
+pub(crate) mod canary;
+
 use std::{
     path::{Path, PathBuf},
+    sync::Mutex,
     time::Duration,
 };
 
@@ -35,6 +38,16 @@ pub(crate) struct TestApp {
     router: Router,
     keys: [(KeyId, Secret); 2],
     dir: TempDir,
+    /// What visitors said, of which nothing may be logged (rule D3).
+    said: Mutex<Vec<String>>,
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            canary::is_silent(&self.said.lock().unwrap());
+        }
+    }
 }
 
 /// What a request was answered with.
@@ -60,6 +73,7 @@ impl TestApp {
 
     /// And with private hosts that Actions may call.
     pub(crate) async fn with_script_and_hosts(script: &Value, hosts: &[String]) -> Self {
+        canary::listen();
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-03-01T12:00:00Z".parse().unwrap());
         let master = MasterKey::at(&dir.path().join("master.key")).unwrap();
@@ -91,6 +105,7 @@ impl TestApp {
             router: router(app),
             keys,
             dir,
+            said: Mutex::default(),
         }
     }
 
@@ -200,9 +215,15 @@ impl TestApp {
     }
 
     pub(crate) async fn answered(&self, request: Request<Body>) -> Answer {
+        let asked = request.uri().to_string();
+        assert_eq!(canary::found_in(&asked), None, "a secret in a URL");
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
+        if !parts.status.is_success() {
+            let told = String::from_utf8_lossy(&bytes);
+            assert_eq!(canary::found_in(&told), None, "a secret in an error");
+        }
         let body = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
         Answer {
@@ -263,6 +284,12 @@ impl<'a> Visitor<'a> {
             .await
     }
 
+    /// Any request at all; without a body where it is null.
+    pub(crate) async fn sends(&self, method: Method, path: &str, body: Value) -> Answer {
+        let body = Some(body).filter(|body| !body.is_null());
+        self.app.send(method, path, Some(&self.session), body).await
+    }
+
     pub(crate) async fn logs_out(&self) -> Answer {
         self.app
             .send(Method::DELETE, "/v1/session", Some(&self.session), None)
@@ -288,6 +315,10 @@ impl<'a> Visitor<'a> {
     }
 
     pub(crate) async fn says_as(&self, conversation: &str, id: &str, text: &str) -> Answer {
+        // A word alone may be in the log for other reasons.
+        if text.contains(' ') {
+            self.app.said.lock().unwrap().push(text.to_owned());
+        }
         let path = format!("/v1/conversations/{conversation}/messages");
         self.post(&path, json!({ "id": id, "text": text })).await
     }
