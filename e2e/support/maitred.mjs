@@ -17,6 +17,9 @@ const BINARY = process.env.MAITRED_BIN
 const START_WITHIN = 60_000;
 const STOP_WITHIN = 30_000;
 
+/** What opens something: our own secrets by their beginnings, and every JWT. */
+const SECRET = /^.*(?:mtd_(?:live|test|session|visitor|api)_|eyJ)[\w.-]{16,}.*$/m;
+
 /** What the surroundings set must not reach the program under test. */
 function cleanEnvironment(extra = {}) {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("MAITRED_"));
@@ -71,7 +74,9 @@ export class Maitred {
    */
   constructor(args, url, environment) {
     this.url = url;
-    this.#child = spawn(BINARY, args, { env: cleanEnvironment(environment), stdio: ["ignore", "pipe", "pipe"] });
+    // Everything is logged, so that `printsNoSecret` sees all that could be.
+    const env = cleanEnvironment({ RUST_LOG: "trace", ...environment });
+    this.#child = spawn(BINARY, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream.setEncoding("utf8").on("data", (text) => {
         this.#output += text;
@@ -82,6 +87,12 @@ export class Maitred {
   /** All that it printed. */
   get output() {
     return this.#output;
+  }
+
+  /** Rule D3, for every test that starts the program. */
+  printsNoSecret() {
+    const found = SECRET.exec(this.#output);
+    assert.equal(found && found[0], null, "a secret was printed");
   }
 
   get #isOver() {
@@ -130,6 +141,7 @@ export class Maitred {
  */
 async function start(t, args, url, environment = {}) {
   const maitred = new Maitred(args, url, environment);
+  afterwards(t, () => maitred.printsNoSecret());
   afterwards(t, () => maitred.stop());
   return maitred.ready();
 }
