@@ -1,9 +1,10 @@
-//! Sessions: opened by a token or by coming back, renewed, ended.
+//! Sessions: opened by coming back, found, ended.
+//!
+//! Not here: a session that a token opens (`exchange`).
 
 use jiff::Timestamp;
 use maitred_core::{
-    id::{ContactId, KeyId, SessionId, VisitorId},
-    identity::Identity,
+    id::{SessionId, VisitorId},
     scope::{Owner, Scope},
     session::{Ended, Holder, Secret, SecretFor, Session, new_epoch, new_secret},
 };
@@ -85,47 +86,6 @@ impl Store {
         })
     }
 
-    /// Opens a session of somebody the site vouches for.
-    ///
-    /// If they were `before` an anonymous visitor, everything of that visitor
-    /// ends in the same transaction (rule S8), and the conversation they were in
-    /// may come along (rule M1).
-    pub async fn open_verified(
-        &self,
-        scope: Scope,
-        page_origin: &str,
-        identity: Identity,
-        key: KeyId,
-        before: Option<VisitorId>,
-        expires_at: Timestamp,
-    ) -> Result<Opened, StoreError> {
-        let mut tx = self.begin().await?;
-        refuse_revoked_key(&mut tx, scope, key).await?;
-        let contact = self.upsert_contact(&mut tx, scope, &identity).await?;
-        let session = Session {
-            id: SessionId::new(&self.clock),
-            scope,
-            holder: Holder::Verified {
-                contact,
-                identity: Box::new(identity),
-                key,
-            },
-            page_origin: page_origin.to_owned(),
-            expires_at,
-        };
-        let secret = self.insert_session(&mut tx, &session).await?;
-        if let Some(visitor) = before {
-            self.retire_visitor(&mut tx, scope, visitor, contact)
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(Opened {
-            session,
-            secret,
-            visitor: None,
-        })
-    }
-
     /// The anonymous visitor behind a secret, if it still opens anything.
     pub async fn visitor(
         &self,
@@ -136,50 +96,6 @@ impl Store {
         let id = known_visitor(&mut tx, scope, secret).await?;
         tx.commit().await?;
         Ok(id)
-    }
-
-    /// Lets a verified session go on with a new token of the same subject.
-    ///
-    /// [`StoreError::Conflict`] if the session has ended, or is not this
-    /// subject's (rule S3).
-    pub async fn renew(
-        &self,
-        session: &Session,
-        identity: Identity,
-        key: KeyId,
-        expires_at: Timestamp,
-    ) -> Result<Session, StoreError> {
-        const SQL: &str = "
-            UPDATE sessions SET identity = $2, key_id = $3, expires_at = $4
-            WHERE id = $1 AND contact_id = $5 AND ended_at IS NULL";
-        let mut tx = self.begin().await?;
-        refuse_revoked_key(&mut tx, session.scope, key).await?;
-        let contact = self
-            .upsert_contact(&mut tx, session.scope, &identity)
-            .await?;
-        let renewed = execute!(
-            &mut tx,
-            SQL,
-            session.id.to_string(),
-            to_json(&IdentityJson::from(&identity)),
-            key.to_string(),
-            expires_at.as_microsecond(),
-            contact.to_string(),
-        )?;
-        if renewed == 0 {
-            return Err(StoreError::Conflict);
-        }
-        tx.commit().await?;
-        let holder = Holder::Verified {
-            contact,
-            identity: Box::new(identity),
-            key,
-        };
-        Ok(Session {
-            holder,
-            expires_at,
-            ..session.clone()
-        })
     }
 
     /// The session that this secret opens.
@@ -249,38 +165,12 @@ impl Store {
         Ok((id, secret))
     }
 
-    async fn upsert_contact(
+    /// Keeps the session, and makes what opens it.
+    pub(crate) async fn insert_session(
         &self,
         tx: &mut Tx,
-        scope: Scope,
-        identity: &Identity,
-    ) -> Result<ContactId, StoreError> {
-        const SQL: &str = "
-            INSERT INTO contacts (id, agent_id, environment, subject, name, email,
-                created_at, updated_at, epoch, last_event)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, 0)
-            ON CONFLICT (agent_id, environment, subject) DO UPDATE SET
-                name = excluded.name, email = excluded.email, updated_at = excluded.updated_at
-            RETURNING id";
-        let (id,) = optional_in!(
-            tx,
-            (String,),
-            SQL,
-            ContactId::new(&self.clock).to_string(),
-            scope.agent.to_string(),
-            scope.environment.as_str(),
-            identity.subject.as_str(),
-            identity.name.as_deref(),
-            identity.email.as_ref().map(|email| email.address.as_str()),
-            self.clock.now().as_microsecond(),
-            new_epoch(),
-        )?
-        .ok_or(StoreError::Conflict)?;
-        parsed(&id, "contacts", "id")
-    }
-
-    /// Keeps the session, and makes what opens it.
-    async fn insert_session(&self, tx: &mut Tx, session: &Session) -> Result<Secret, StoreError> {
+        session: &Session,
+    ) -> Result<Secret, StoreError> {
         const SQL: &str = "
             INSERT INTO sessions (id, secret_hash, agent_id, environment, visitor_id, contact_id,
                 key_id, identity, page_origin, created_at, expires_at)
@@ -378,30 +268,4 @@ async fn known_visitor(
         scope.environment.as_str()
     )?;
     row.map(|(id,)| parsed(&id, "visitors", "id")).transpose()
-}
-
-/// Makes sure that a key is good, and stays so until the transaction ends: else
-/// a session stored meanwhile would outlive its key (rule S6).
-async fn refuse_revoked_key(tx: &mut Tx, scope: Scope, key: KeyId) -> Result<(), StoreError> {
-    // SQLite has one writer at a time, and no word for locking a row.
-    const SQLITE: &str = "
-        SELECT id FROM signing_keys
-        WHERE id = $1 AND agent_id = $2 AND environment = $3 AND revoked_at IS NULL";
-    const POSTGRES: &str = "
-        SELECT id FROM signing_keys
-        WHERE id = $1 AND agent_id = $2 AND environment = $3 AND revoked_at IS NULL
-        FOR SHARE";
-    let sql = match tx {
-        Tx::Sqlite(_) => SQLITE,
-        Tx::Postgres(_) => POSTGRES,
-    };
-    let row = optional_in!(
-        tx,
-        (String,),
-        sql,
-        key.to_string(),
-        scope.agent.to_string(),
-        scope.environment.as_str()
-    )?;
-    row.map(|_| ()).ok_or(StoreError::KeyRevoked)
 }

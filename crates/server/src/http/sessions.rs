@@ -8,12 +8,12 @@ use maitred_agent::Announce;
 use maitred_core::{
     agent::Enforcement,
     event::Event,
-    id::{KeyId, VisitorId},
+    id::VisitorId,
     identity::{Identity, greeting},
     scope::{Owner, Scope},
     session::{Holder, Secret, SecretFor, Session},
 };
-use maitred_store::Opened;
+use maitred_store::{Opened, Proven};
 use maitred_token::Verified;
 
 use super::{
@@ -89,11 +89,11 @@ pub(super) async fn identify(
             open_verified(&app, &site, &body.token, &session.page_origin, Some(*id)).await?
         }
         Holder::Verified { identity, .. } => {
-            let (proven, key, until) = proven(&app, &site, &body.token)?;
-            if proven.subject != identity.subject {
+            let proven = proven(&app, &site, &body.token)?;
+            if proven.identity.subject != identity.subject {
                 return Err(ApiError::IdentityMismatch);
             }
-            let session = app.store.renew(&session, proven, key, until).await?;
+            let session = app.store.renew(&session, proven).await?;
             Opened {
                 session,
                 secret: visitor.secret,
@@ -155,7 +155,7 @@ async fn open_verified(
     page_origin: &str,
     before: Option<VisitorId>,
 ) -> Result<Opened, ApiError> {
-    let (identity, key, until) = proven(app, site, token)?;
+    let proven = proven(app, site, token)?;
     let scope = site.scope;
     let page_origin = page_origin.to_owned();
     let opening = app.clone();
@@ -163,7 +163,7 @@ async fn open_verified(
         .see_through(async move {
             let opened = opening
                 .store
-                .open_verified(scope, &page_origin, identity, key, before, until)
+                .open_verified(scope, &page_origin, proven, before)
                 .await?;
             if let Some(visitor) = before {
                 opening
@@ -181,7 +181,7 @@ async fn open_verified(
 }
 
 /// What a token proves, and until when a session may rely on it (rule S2).
-fn proven(app: &App, site: &Site, token: &str) -> Result<(Identity, KeyId, Timestamp), ApiError> {
+fn proven(app: &App, site: &Site, token: &str) -> Result<Proven, ApiError> {
     let now = app.store.clock.now();
     let verified = site
         .verifier
@@ -194,7 +194,11 @@ fn proven(app: &App, site: &Site, token: &str) -> Result<(Identity, KeyId, Times
         .key()
         .parse()
         .map_err(|_| ApiError::Internal(anyhow::anyhow!("a verifier names a key that is none")))?;
-    Ok((Identity::from(&verified), key, lasts_until(app, &verified)))
+    Ok(Proven {
+        identity: Identity::from(&verified),
+        key,
+        lasts_until: lasts_until(app, &verified),
+    })
 }
 
 fn lasts_until(app: &App, verified: &Verified) -> Timestamp {

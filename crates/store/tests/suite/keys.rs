@@ -2,10 +2,10 @@
 
 use jiff::SignedDuration;
 use maitred_core::scope::Environment;
-use maitred_store::{KeyState, StoreError};
+use maitred_store::{KeyState, Proven, StoreError};
 use secrecy::ExposeSecret;
 
-use super::support::{KEY_SECRET, TestStore, identity};
+use super::support::{KEY_SECRET, ORIGIN, TestStore, identity};
 
 #[tokio::test]
 async fn k2_a_secret_comes_back_as_it_was_given() {
@@ -224,14 +224,7 @@ async fn s6_a_key_revoked_before_the_session_is_stored_opens_none() {
     store.revoke_key(site.scope, site.key).await.unwrap();
 
     let refused = store
-        .open_verified(
-            site.scope,
-            "https://shop.example",
-            identity("sarah"),
-            site.key,
-            None,
-            store.in_an_hour(),
-        )
+        .open_verified(site.scope, ORIGIN, site.proves(identity("sarah")), None)
         .await;
 
     assert!(matches!(refused, Err(StoreError::KeyRevoked)));
@@ -246,14 +239,7 @@ async fn d1_a_key_of_another_environment_opens_no_session() {
     let staging = site.staging().await;
 
     let refused = store
-        .open_verified(
-            site.scope,
-            "https://shop.example",
-            identity("sarah"),
-            staging.key,
-            None,
-            store.in_an_hour(),
-        )
+        .open_verified(site.scope, ORIGIN, staging.proves(identity("sarah")), None)
         .await;
 
     assert!(matches!(refused, Err(StoreError::KeyRevoked)));
@@ -271,22 +257,17 @@ async fn s6_a_key_revoked_while_a_session_is_opened_leaves_no_session_behind() {
             .await
             .unwrap();
         let (at_work, revoker) = (store.clone(), store.clone());
-        let (scope, expires_at) = (site.scope, store.in_an_hour());
+        let scope = site.scope;
         let mut tasks = tokio::task::JoinSet::new();
         for n in 0..4 {
             let store = at_work.clone();
             let identity = identity(&format!("subject-{round}-{n}"));
+            let proven = Proven {
+                key,
+                ..site.proves(identity)
+            };
             tasks.spawn(async move {
-                let opened = store
-                    .open_verified(
-                        scope,
-                        "https://shop.example",
-                        identity,
-                        key,
-                        None,
-                        expires_at,
-                    )
-                    .await;
+                let opened = store.open_verified(scope, ORIGIN, proven, None).await;
                 assert!(
                     matches!(opened, Ok(_) | Err(StoreError::KeyRevoked)),
                     "{opened:?}"

@@ -6,7 +6,7 @@ use maitred_core::{
 };
 use maitred_store::Replay;
 
-use super::support::{Person, Site, TestStore, identity, words};
+use super::support::{ORIGIN, Person, Site, TestStore, identity, words};
 
 /// A stranger says two things in a conversation, and signs in as Sarah.
 async fn moved<'s>(site: Site<'s>) -> (Person<'s>, ConversationId) {
@@ -360,7 +360,7 @@ async fn d1_nobody_else_can_split_a_conversation_and_one_that_was_never_moved_st
 async fn m1_a_message_posted_during_the_move_is_kept_or_finds_nothing() {
     let store = TestStore::new().await;
     let site = store.site().await;
-    let (scope, key, expires_at) = (site.scope, site.key, store.in_an_hour());
+    let scope = site.scope;
 
     for round in 0..15 {
         let stranger = site.meets_a_stranger().await;
@@ -376,11 +376,11 @@ async fn m1_a_message_posted_during_the_move_is_kept_or_finds_nothing() {
                 posted.unwrap().is_some()
             });
         }
-        let (at_work, subject) = ((*store).clone(), identity(&format!("sarah-{round}")));
+        let at_work = (*store).clone();
+        let proven = site.proves(identity(&format!("sarah-{round}")));
         tasks.spawn(async move {
-            let origin = "https://shop.example";
             at_work
-                .open_verified(scope, origin, subject, key, Some(visitor), expires_at)
+                .open_verified(scope, ORIGIN, proven, Some(visitor))
                 .await
                 .unwrap();
             false

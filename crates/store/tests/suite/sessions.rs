@@ -4,9 +4,9 @@ use maitred_core::{
     identity::Identity,
     session::{Ended, Holder, SecretFor, new_secret},
 };
-use maitred_store::{Found, StoreError};
+use maitred_store::{Found, Proven, StoreError};
 
-use super::support::{Person, TestStore, identity};
+use super::support::{ORIGIN, Person, TestStore, identity};
 
 /// What a live session says of its holder.
 async fn holder(person: &Person<'_>) -> Holder {
@@ -138,7 +138,13 @@ async fn s2_a_renewal_takes_over_the_new_claims_the_key_and_the_time() {
 
     let session = &sarah.opened.session;
     let renewed = store
-        .renew(session, renamed.clone(), key, store.in_an_hour())
+        .renew(
+            session,
+            Proven {
+                key,
+                ..site.proves(renamed.clone())
+            },
+        )
         .await
         .unwrap();
 
@@ -160,9 +166,7 @@ async fn s3_a_renewal_for_another_subject_changes_nothing() {
     let sarah = site.meets("sarah").await;
 
     let session = &sarah.opened.session;
-    let refused = store
-        .renew(session, identity("tom"), site.key, store.in_an_hour())
-        .await;
+    let refused = store.renew(session, site.proves(identity("tom"))).await;
 
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     let Some(Found::Live(found)) = sarah.found().await else {
@@ -182,9 +186,7 @@ async fn a_renewal_raises_no_session_that_was_anonymous() {
     let stranger = site.meets_a_stranger().await;
 
     let session = &stranger.opened.session;
-    let refused = store
-        .renew(session, identity("sarah"), site.key, store.in_an_hour())
-        .await;
+    let refused = store.renew(session, site.proves(identity("sarah"))).await;
 
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     assert!(matches!(holder(&stranger).await, Holder::Anonymous(_)));
@@ -198,9 +200,7 @@ async fn s5_a_session_that_has_ended_cannot_be_renewed() {
     store.end_session(sarah.session()).await.unwrap();
 
     let session = &sarah.opened.session;
-    let refused = store
-        .renew(session, identity("sarah"), site.key, store.in_an_hour())
-        .await;
+    let refused = store.renew(session, site.proves(identity("sarah"))).await;
 
     assert!(matches!(refused, Err(StoreError::Conflict)));
     assert!(!sarah.is_live().await);
@@ -217,7 +217,13 @@ async fn s6_a_revoked_key_renews_nothing() {
 
     let session = &sarah.opened.session;
     let refused = store
-        .renew(session, identity("sarah"), key, store.in_an_hour())
+        .renew(
+            session,
+            Proven {
+                key,
+                ..site.proves(identity("sarah"))
+            },
+        )
         .await;
 
     assert!(matches!(refused, Err(StoreError::KeyRevoked)));
@@ -296,7 +302,7 @@ async fn s8_the_secret_of_a_visitor_who_signed_in_opens_nothing_more() {
 async fn s8_a_session_opened_while_its_visitor_signs_in_does_not_stay() {
     let store = TestStore::new().await;
     let site = store.site().await;
-    let (scope, key, expires_at) = (site.scope, site.key, store.in_an_hour());
+    let (scope, expires_at) = (site.scope, store.in_an_hour());
 
     for round in 0..20 {
         let stranger = site.meets_a_stranger().await;
@@ -309,23 +315,16 @@ async fn s8_a_session_opened_while_its_visitor_signs_in_does_not_stay() {
             let secret = maitred_core::session::Secret::parse(SecretFor::Visitor, &expose);
             tasks.spawn(async move {
                 store
-                    .open_anonymous(scope, "https://shop.example", secret, expires_at)
+                    .open_anonymous(scope, ORIGIN, secret, expires_at)
                     .await
                     .unwrap();
             });
         }
         let (store, visitor) = ((*store).clone(), stranger.visitor());
-        let identity = identity(&format!("sarah-{round}"));
+        let proven = site.proves(identity(&format!("sarah-{round}")));
         tasks.spawn(async move {
             store
-                .open_verified(
-                    scope,
-                    "https://shop.example",
-                    identity,
-                    key,
-                    Some(visitor),
-                    expires_at,
-                )
+                .open_verified(scope, ORIGIN, proven, Some(visitor))
                 .await
                 .unwrap();
         });

@@ -15,7 +15,8 @@ use maitred_core::{
     session::{Holder, Secret, SecretFor},
 };
 use maitred_store::{
-    Appended, Found, Location, MasterKey, OpenError, Opened, Posted, Replay, Store, TurnMark,
+    Appended, Found, Location, MasterKey, OpenError, Opened, Posted, Proven, Replay, Store,
+    TurnMark,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -26,6 +27,9 @@ mod database;
 
 /// What the secret of every key made by [`TestStore::site`] reads as.
 pub(crate) const KEY_SECRET: &[u8] = b"mtd_live_hunter2hunter2hunter2hunter2hunter2hunter2";
+
+/// Where the widget is embedded.
+pub(crate) const ORIGIN: &str = "https://shop.example";
 
 /// A store in a database of its own, which goes when this goes.
 pub(crate) struct TestStore {
@@ -159,7 +163,7 @@ impl<'s> Site<'s> {
         let expires_at = self.store.in_an_hour();
         let opened = self
             .store
-            .open_anonymous(self.scope, "https://shop.example", None, expires_at)
+            .open_anonymous(self.scope, ORIGIN, None, expires_at)
             .await
             .unwrap();
         Person::of(self.store, opened)
@@ -171,7 +175,7 @@ impl<'s> Site<'s> {
         let expires_at = self.store.in_an_hour();
         let opened = self
             .store
-            .open_anonymous(self.scope, "https://shop.example", sent, expires_at)
+            .open_anonymous(self.scope, ORIGIN, sent, expires_at)
             .await
             .unwrap();
         Person::of(self.store, opened)
@@ -188,20 +192,21 @@ impl<'s> Site<'s> {
         identity: Identity,
         before: Option<VisitorId>,
     ) -> Person<'s> {
-        let expires_at = self.store.in_an_hour();
         let opened = self
             .store
-            .open_verified(
-                self.scope,
-                "https://shop.example",
-                identity,
-                self.key,
-                before,
-                expires_at,
-            )
+            .open_verified(self.scope, ORIGIN, self.proves(identity), before)
             .await
             .unwrap();
         Person::of(self.store, opened)
+    }
+
+    /// What a token brings along that was signed with the key of this site.
+    pub(crate) fn proves(&self, identity: Identity) -> Proven {
+        Proven {
+            identity,
+            key: self.key,
+            lasts_until: self.store.in_an_hour(),
+        }
     }
 }
 

@@ -1,0 +1,137 @@
+//! From a token that was found good to a session.
+//!
+//! What the token alone cannot say is asked here, in the transaction that stores
+//! the session, so that nothing slips past: whether its key is still good.
+
+use jiff::Timestamp;
+use maitred_core::{
+    id::{KeyId, SessionId, VisitorId},
+    identity::Identity,
+    scope::Scope,
+    session::{Holder, Session},
+};
+
+use crate::{
+    Store, StoreError,
+    db::{Tx, execute, optional_in},
+    row::{IdentityJson, to_json},
+    sessions::Opened,
+};
+
+/// What a good token brings along.
+#[derive(Clone, Debug)]
+pub struct Proven {
+    /// Whom it is about.
+    pub identity: Identity,
+    /// The key that verified it.
+    pub key: KeyId,
+    /// Until when a session may rely on it (rule S2).
+    pub lasts_until: Timestamp,
+}
+
+impl Store {
+    /// Opens a session of somebody the site vouches for.
+    ///
+    /// If they were `before` an anonymous visitor, everything of that visitor
+    /// ends in the same transaction (rule S8), and the conversation they were in
+    /// may come along (rule M1).
+    pub async fn open_verified(
+        &self,
+        scope: Scope,
+        page_origin: &str,
+        proven: Proven,
+        before: Option<VisitorId>,
+    ) -> Result<Opened, StoreError> {
+        let mut tx = self.begin().await?;
+        refuse_revoked_key(&mut tx, scope, proven.key).await?;
+        let contact = self
+            .upsert_contact(&mut tx, scope, &proven.identity)
+            .await?;
+        let session = Session {
+            id: SessionId::new(&self.clock),
+            scope,
+            holder: Holder::Verified {
+                contact,
+                identity: Box::new(proven.identity),
+                key: proven.key,
+            },
+            page_origin: page_origin.to_owned(),
+            expires_at: proven.lasts_until,
+        };
+        let secret = self.insert_session(&mut tx, &session).await?;
+        if let Some(visitor) = before {
+            self.retire_visitor(&mut tx, scope, visitor, contact)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(Opened {
+            session,
+            secret,
+            visitor: None,
+        })
+    }
+
+    /// Lets a verified session go on with a new token of the same subject.
+    ///
+    /// [`StoreError::Conflict`] if the session has ended, or is not this
+    /// subject's (rule S3).
+    pub async fn renew(&self, session: &Session, proven: Proven) -> Result<Session, StoreError> {
+        const SQL: &str = "
+            UPDATE sessions SET identity = $2, key_id = $3, expires_at = $4
+            WHERE id = $1 AND contact_id = $5 AND ended_at IS NULL";
+        let mut tx = self.begin().await?;
+        refuse_revoked_key(&mut tx, session.scope, proven.key).await?;
+        let contact = self
+            .upsert_contact(&mut tx, session.scope, &proven.identity)
+            .await?;
+        let renewed = execute!(
+            &mut tx,
+            SQL,
+            session.id.to_string(),
+            to_json(&IdentityJson::from(&proven.identity)),
+            proven.key.to_string(),
+            proven.lasts_until.as_microsecond(),
+            contact.to_string(),
+        )?;
+        if renewed == 0 {
+            return Err(StoreError::Conflict);
+        }
+        tx.commit().await?;
+        let holder = Holder::Verified {
+            contact,
+            identity: Box::new(proven.identity),
+            key: proven.key,
+        };
+        Ok(Session {
+            holder,
+            expires_at: proven.lasts_until,
+            ..session.clone()
+        })
+    }
+}
+
+/// Makes sure that a key is good, and stays so until the transaction ends: else
+/// a session stored meanwhile would outlive its key (rule S6).
+async fn refuse_revoked_key(tx: &mut Tx, scope: Scope, key: KeyId) -> Result<(), StoreError> {
+    // SQLite has one writer at a time, and no word for locking a row.
+    const SQLITE: &str = "
+        SELECT id FROM signing_keys
+        WHERE id = $1 AND agent_id = $2 AND environment = $3 AND revoked_at IS NULL";
+    const POSTGRES: &str = "
+        SELECT id FROM signing_keys
+        WHERE id = $1 AND agent_id = $2 AND environment = $3 AND revoked_at IS NULL
+        FOR SHARE";
+    let sql = match tx {
+        Tx::Sqlite(_) => SQLITE,
+        Tx::Postgres(_) => POSTGRES,
+    };
+    let row = optional_in!(
+        tx,
+        (String,),
+        sql,
+        key.to_string(),
+        scope.agent.to_string(),
+        scope.environment.as_str()
+    )?;
+    row.map(|_| ()).ok_or(StoreError::KeyRevoked)
+}
