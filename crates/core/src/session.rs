@@ -3,7 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::{digest, rand};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
@@ -12,6 +12,9 @@ use crate::{
     identity::Identity,
     scope::{Owner, Scope},
 };
+
+/// A site is not asked for tokens more often than this, however short they live.
+const SOONEST_RENEWAL: SignedDuration = SignedDuration::from_secs(30);
 
 /// One page load of one visitor (rule S1).
 #[derive(Clone, Debug)]
@@ -59,6 +62,18 @@ impl Session {
             Holder::Anonymous(_) => None,
             Holder::Verified { identity, .. } => Some(identity),
         }
+    }
+
+    /// When to ask for the next token, so that its holder notices nothing (rule S2):
+    /// with a fifth of the present token's life left, but not at once.
+    ///
+    /// `grace` is what the session lasts longer than its token. `None` where no
+    /// token is behind the session.
+    pub fn renew_at(&self, now: Timestamp, grace: SignedDuration) -> Option<Timestamp> {
+        self.identity()?;
+        let left = self.expires_at.duration_since(now) - grace;
+        let wait = (left * 4 / 5).max(SOONEST_RENEWAL);
+        now.checked_add(wait).ok()
     }
 
     /// How sure we are of its holder (rule A1).

@@ -224,6 +224,7 @@ async fn answer(app: &App, site: &Site, opened: Opened) -> Result<wire::OpenedSe
     let conversation = app.store.open_conversation_of(session.owner()).await?;
     Ok(wire::OpenedSession {
         expires_at: session.expires_at,
+        renew_at: session.renew_at(app.store.clock.now(), app.config.session_grace),
         assurance: session.assurance().as_str(),
         contact: wire::Contact::of(session),
         visitor: opened.visitor.map(|secret| secret.expose().to_owned()),

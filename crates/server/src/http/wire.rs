@@ -81,6 +81,9 @@ pub(super) struct NewIdentity {
 pub(super) struct OpenedSession {
     pub(super) session: String,
     pub(super) expires_at: Timestamp,
+    /// When the frame asks the page for the next token (rule S2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) renew_at: Option<Timestamp>,
     pub(super) assurance: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) contact: Option<Contact>,

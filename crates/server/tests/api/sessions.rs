@@ -1,5 +1,5 @@
 use axum::http::{Method, StatusCode};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use maitred_core::{
     agent::{Enforcement, Settings},
     scope::Environment,
@@ -189,6 +189,28 @@ async fn s2_a_new_token_of_the_same_subject_renews_the_session() {
     );
     app.clock.advance(SignedDuration::from_secs(1_400));
     assert_eq!(sarah.get("/v1/session").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn s2_a_session_tells_when_to_ask_for_the_next_token() {
+    let app = TestApp::new().await;
+    let lives = |seconds: i64| {
+        let mut claims = app.claims("sarah");
+        let now = app.clock.now().as_second();
+        claims.insert("exp".to_owned(), json!(now + seconds));
+        json!({ "token": app.signed(PRODUCTION, &claims) })
+    };
+    let mut waits = Vec::new();
+
+    for seconds in [3_600, 70, 20] {
+        let answer = app.opens(PRODUCTION, lives(seconds)).await;
+        let renew_at: Timestamp = answer.body["renew_at"].as_str().unwrap().parse().unwrap();
+        waits.push(renew_at.duration_since(app.clock.now()).as_secs());
+    }
+
+    assert_eq!(waits, [2_880, 56, 30]);
+    let stranger = app.opens(PRODUCTION, json!({})).await;
+    assert!(stranger.body.get("renew_at").is_none());
 }
 
 #[tokio::test]
