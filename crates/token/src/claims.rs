@@ -17,7 +17,7 @@ use crate::Policy;
 use crate::explain::{Check, Walk};
 use crate::json::{self, Json, Object};
 use crate::key::Key;
-use crate::refusal::{Part, Refusal, Trace};
+use crate::refusal::{Part, Refusal, SignedSubject, Trace};
 use attribute::MAX_TEXT_BYTES;
 
 /// Who a user is, as the site has signed it.
@@ -63,18 +63,15 @@ pub(crate) fn read(
 ) -> Result<Verified, Refusal> {
     walk.reach(Check::Claims);
     let claims = json::object(claims).map_err(|fault| fault.within(Part::Claims))?;
-    walk.reach(Check::Times);
-    let times = checks::times(&claims, policy, now, &mut walk.trace)?;
-    walk.reach(Check::Audience);
-    checks::audience(&claims, key, policy)?;
-    walk.reach(Check::Issuer);
-    checks::issuer(&claims, key, policy)?;
-    walk.reach(Check::Subject);
-    let subject = checks::subject(&claims)?;
-    walk.reach(Check::Email);
-    let email = checks::email(&claims, policy)?;
-    walk.reach(Check::Actor);
-    let actor = checks::actor(&claims, policy)?;
+    let Checked {
+        times,
+        subject,
+        email,
+        actor,
+    } = check(&claims, key, policy, now, walk).inspect_err(|_| {
+        let subject = checks::subject(&claims).ok();
+        walk.subject = subject.map(|text| SignedSubject(text.into()));
+    })?;
 
     let mut warnings = Vec::new();
     let email_verified = email.is_some() && email_verified(&claims, &mut warnings);
@@ -96,6 +93,41 @@ pub(crate) fn read(
         jti,
         warnings,
         trace: std::mem::take(&mut walk.trace),
+    })
+}
+
+/// What the claims say that can refuse a token.
+struct Checked {
+    times: checks::Times,
+    subject: String,
+    email: Option<String>,
+    actor: Option<String>,
+}
+
+fn check(
+    claims: &Object<'_>,
+    key: &Key,
+    policy: &Policy,
+    now: i64,
+    walk: &mut Walk,
+) -> Result<Checked, Refusal> {
+    walk.reach(Check::Times);
+    let times = checks::times(claims, policy, now, &mut walk.trace)?;
+    walk.reach(Check::Audience);
+    checks::audience(claims, key, policy)?;
+    walk.reach(Check::Issuer);
+    checks::issuer(claims, key, policy)?;
+    walk.reach(Check::Subject);
+    let subject = checks::subject(claims)?;
+    walk.reach(Check::Email);
+    let email = checks::email(claims, policy)?;
+    walk.reach(Check::Actor);
+    let actor = checks::actor(claims, policy)?;
+    Ok(Checked {
+        times,
+        subject,
+        email,
+        actor,
     })
 }
 

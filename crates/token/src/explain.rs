@@ -11,7 +11,7 @@ use std::fmt;
 use crate::Verifier;
 use crate::claims::Verified;
 use crate::jws::Compact;
-use crate::refusal::{Refusal, Refused, Span, Stage, Trace};
+use crate::refusal::{Refusal, Refused, SignedSubject, Span, Stage, Trace};
 
 /// What is checked, in this order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +89,8 @@ impl fmt::Display for Check {
 #[derive(Default)]
 pub(crate) struct Walk {
     pub(crate) trace: Trace,
+    /// Noted when signed claims are refused.
+    pub(crate) subject: Option<SignedSubject>,
     at: Check,
 }
 
@@ -104,7 +106,12 @@ impl Walk {
         } else {
             Stage::BeforeSignature
         };
-        Refused::new(refusal, stage, self.trace)
+        Refused {
+            refusal,
+            stage,
+            trace: Box::new(self.trace),
+            subject: self.subject,
+        }
     }
 }
 

@@ -221,15 +221,24 @@ pub struct Refused {
     pub stage: Stage,
     /// What the verification log keeps.
     pub trace: Box<Trace>,
+    pub(crate) subject: Option<SignedSubject>,
 }
 
 impl Refused {
-    pub(crate) fn new(refusal: Refusal, stage: Stage, trace: Trace) -> Self {
-        Self {
-            refusal,
-            stage,
-            trace: Box::new(trace),
-        }
+    /// Whom the token is about, if its signature was good and it says so. To be
+    /// hashed for the log, and for nothing else: they are not vouched for.
+    pub fn signed_subject(&self) -> Option<&str> {
+        self.subject.as_ref().map(|SignedSubject(text)| &**text)
+    }
+}
+
+/// Whom a token is about that is refused all the same.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SignedSubject(pub(crate) Box<str>);
+
+impl fmt::Debug for SignedSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignedSubject([hidden])")
     }
 }
 

@@ -133,6 +133,33 @@ fn a_good_token_is_accepted() {
 }
 
 #[test]
+fn l1_a_refusal_knows_whom_it_is_about_once_the_signature_was_good() {
+    let about = |token: &str| refused(token).signed_subject().map(str::to_owned);
+
+    for changes in [
+        json!({ "exp": NOW - 3_600, "iat": NOW - 4_000 }),
+        json!({ "aud": "agt_2" }),
+        json!({ "email": null }),
+        json!({ "act": 1 }),
+    ] {
+        let token = token_with(changes);
+        assert_eq!(about(&token).as_deref(), Some("user-1"), "{token}");
+    }
+    assert_eq!(about(&token_with(json!({ "sub": null }))), None);
+    assert_eq!(about(&token_with(json!({ "user_id": "user-2" }))), None);
+}
+
+#[test]
+fn t12_a_refusal_knows_nobody_before_the_signature_was_good() {
+    let forged = mint_hs256(OTHER_SECRET, Some("key_1"), &good_claims());
+    let of_no_key = mint_hs256(SECRET, Some("key_2"), &good_claims());
+
+    for token in [forged, of_no_key] {
+        assert_eq!(refused(&token).signed_subject(), None);
+    }
+}
+
+#[test]
 fn t15_the_published_vectors_verify() {
     assert_eq!(self_test(), Ok(()));
 }
@@ -147,6 +174,7 @@ fn nothing_a_token_says_is_repeated_in_its_refusal() {
         token_with(json!({ "aud": PRIVATE })),
         token_with(json!({ "exp": PRIVATE })),
         token_with(json!({ "act": PRIVATE })),
+        token_with(json!({ "sub": PRIVATE, "exp": 1 })),
         signed(&format!(r#"{{"alg":"{PRIVATE}"}}"#), "{}"),
         signed(&format!(r#"{{"alg":"HS256","typ":"{PRIVATE}"}}"#), "{}"),
         signed(&format!(r#"{{"alg":"HS256","kid":"{PRIVATE} <"}}"#), "{}"),

@@ -76,6 +76,20 @@ pub enum Warning {
 }
 
 impl Warning {
+    /// The limit it was over, by a stable name that says nothing of the token.
+    pub fn limit(&self) -> &'static str {
+        match self {
+            Self::Dropped { because, .. } => match because {
+                NotAnAttribute::Name => "name_too_long",
+                NotAnAttribute::TooLong => "text_too_long",
+                NotAnAttribute::TooManyItems => "too_many_items",
+                NotAnAttribute::WrongKind => "wrong_kind",
+                NotAnAttribute::NotHttps => "not_https",
+            },
+            Self::TooManyAttributes { .. } => "too_many_attributes",
+        }
+    }
+
     pub(super) fn dropped(claim: &str, because: NotAnAttribute) -> Self {
         Self::Dropped {
             claim: claim.chars().take(MAX_NAME_CHARS).collect(),
