@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -12,8 +12,9 @@ use hyper_util::{
 };
 use tokio::{io::AsyncWriteExt, net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
+use tower::Layer;
 
-use crate::tasks::Tasks;
+use crate::{client::Peer, tasks::Tasks};
 
 /// How long a client may take for the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,8 +39,8 @@ pub(crate) async fn serve(
             accepted = listener.accept() => accepted,
             () = stopping.cancelled() => break,
         };
-        let mut stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (mut stream, peer) = match accepted {
+            Ok((stream, address)) => (stream, Peer(address.ip())),
             Err(error) => {
                 // Out of file descriptors, most likely: others must close first.
                 tracing::warn!(%error, "cannot accept a connection");
@@ -54,7 +55,7 @@ pub(crate) async fn serve(
             continue;
         };
         _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
+        let service = TowerToHyperService::new(Extension(peer).layer(router.clone()));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
@@ -68,4 +69,35 @@ pub(crate) async fn serve(
     }
     drop(listener);
     _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::{io::AsyncReadExt, net::TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn l3_each_request_knows_who_is_at_the_other_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let who = get(|Extension(Peer(address))| async move { address.to_string() });
+        let router = Router::new().route("/", who);
+        let (tasks, stop) = (Tasks::default(), CancellationToken::new());
+        let asking = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+            stream.write_all(request).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            stop.cancel();
+            answer
+        };
+
+        let serving = serve(listener, router, 10, &tasks, stop.clone());
+        let (answer, ()) = tokio::join!(asking, serving);
+
+        assert!(answer.ends_with("\r\n\r\n127.0.0.1"), "{answer}");
+    }
 }

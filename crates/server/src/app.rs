@@ -20,7 +20,10 @@ use maitred_token::AssertionKey;
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
-use crate::{causes::Causes, config::Config, hub::Hub, sites::Sites, tasks::Tasks, turns::Turns};
+use crate::{
+    causes::Causes, client::Proxies, config::Config, hub::Hub, limits::Limits, sites::Sites,
+    tasks::Tasks, turns::Turns,
+};
 
 /// How often a node looks whether something was written beside it.
 const LOOK_FOR_CHANGES: Duration = Duration::from_secs(1);
@@ -42,6 +45,8 @@ pub struct Handles {
     pub(crate) config: Config,
     pub(crate) store: Store,
     pub(crate) sites: Sites,
+    pub(crate) proxies: Proxies,
+    pub(crate) limits: Limits,
     pub(crate) hub: Arc<Hub>,
     pub(crate) turns: Turns,
     pub(crate) agent: Agent,
@@ -76,6 +81,8 @@ impl App {
         let unfinished = store.conversations_with_a_turn().await?;
         turns.resume(unfinished).await?;
         let app = Self(Arc::new(Handles {
+            proxies: Proxies::new(config.trusted_proxies.clone()),
+            limits: Limits::new(config.limits),
             config,
             store,
             sites: Sites::default(),

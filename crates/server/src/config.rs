@@ -3,16 +3,19 @@
 //! Nothing else in the program reads the environment.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, anyhow, bail, ensure};
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use maitred_store::Location;
 use secrecy::SecretString;
 use serde::Deserialize;
 use toml::{Table, Value};
+
+use crate::limits::Allowed;
 
 const DEFAULTS: &str = include_str!("../config.default.toml");
 const PREFIX: &str = "MAITRED__";
@@ -28,6 +31,8 @@ pub struct Config {
     pub(crate) data: PathBuf,
     pub(crate) master_key: MasterKeySource,
     pub(crate) max_connections: usize,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) limits: Allowed,
     pub(crate) database: Location,
     pub(crate) session_grace: SignedDuration,
     pub(crate) anonymous_for: SignedDuration,
@@ -73,6 +78,7 @@ struct File {
     server: Server,
     database: Database,
     sessions: Sessions,
+    limits: Limits,
     outbound: Outbound,
     testing: Testing,
 }
@@ -86,6 +92,7 @@ struct Server {
     master_key: String,
     master_key_file: String,
     max_connections: usize,
+    trusted_proxies: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -99,6 +106,14 @@ struct Database {
 struct Sessions {
     grace: i64,
     anonymous_for: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    refused_tokens: u32,
+    anonymous_sessions: u32,
+    requests: u32,
 }
 
 #[derive(Deserialize)]
@@ -171,6 +186,12 @@ impl Config {
             master_key: master_key(&file.server),
             data: file.server.data,
             max_connections: file.server.max_connections,
+            trusted_proxies: networks(&file.server.trusted_proxies)?,
+            limits: Allowed {
+                refused_tokens: file.limits.refused_tokens,
+                anonymous_sessions: file.limits.anonymous_sessions,
+                requests: file.limits.requests,
+            },
             session_grace: SignedDuration::from_secs(grace),
             anonymous_for: SignedDuration::from_secs(file.sessions.anonymous_for),
             outbound_allow: file.outbound.allow,
@@ -232,6 +253,21 @@ fn set(table: &mut Table, path: &str, text: String) -> anyhow::Result<()> {
     };
     section.insert(key.to_owned(), value);
     Ok(())
+}
+
+/// Networks, or single addresses.
+fn networks(texts: &[String]) -> anyhow::Result<Vec<IpNet>> {
+    let network = |text: &String| {
+        let network = text.parse::<IpNet>().ok();
+        network
+            .or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)))
+            .with_context(|| {
+                format!(
+                    "`{text}` in `server.trusted_proxies` is no address; write `10.0.0.1` or `10.0.0.0/8`"
+                )
+            })
+    };
+    texts.iter().map(network).collect()
 }
 
 fn location(url: &str, data: &Path) -> Location {
@@ -300,6 +336,11 @@ mod tests {
             ("MAITRED__SESSIONS__GRACE", "5"),
             ("MAITRED__OUTBOUND__ALLOW", r#"["localhost:1"]"#),
             ("MAITRED__DATABASE__URL", "postgres://localhost/x"),
+            (
+                "MAITRED__SERVER__TRUSTED_PROXIES",
+                r#"["10.0.0.0/8", "fd00::1"]"#,
+            ),
+            ("MAITRED__LIMITS__REQUESTS", "0"),
             ("HOME", "/root"),
         ])
         .unwrap();
@@ -307,6 +348,13 @@ mod tests {
         assert_eq!(config.session_grace, SignedDuration::from_secs(5));
         assert_eq!(config.outbound_allow, ["localhost:1"]);
         assert!(matches!(config.database, Location::Postgres(_)));
+        let proxies: Vec<String> = config
+            .trusted_proxies
+            .iter()
+            .map(IpNet::to_string)
+            .collect();
+        assert_eq!(proxies, ["10.0.0.0/8", "fd00::1/128"]);
+        assert_eq!(config.limits.requests, 0);
     }
 
     #[test]
@@ -323,6 +371,9 @@ mod tests {
             ("MAITRED__NOPE__X", "1"),
             ("MAITRED__SESSIONS__GRACE", "901"),
             ("MAITRED__SESSIONS__GRACE", "soon"),
+            ("MAITRED__SERVER__TRUSTED_PROXIES", r#"["10.0.0.0/33"]"#),
+            ("MAITRED__SERVER__TRUSTED_PROXIES", r#"["proxy.example"]"#),
+            ("MAITRED__LIMITS__REQUESTS", "-1"),
         ] {
             assert!(loaded(&[(name, value)]).is_err(), "{name}={value}");
         }

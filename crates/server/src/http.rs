@@ -11,6 +11,8 @@ mod shell;
 mod visitor;
 mod wire;
 
+pub(crate) use error::ApiError;
+
 use axum::{
     Router,
     extract::DefaultBodyLimit,

@@ -6,18 +6,22 @@
 
 mod accept;
 mod app;
+mod attempt;
 mod causes;
 mod cli;
+mod client;
 mod config;
 mod demo;
 mod http;
 mod hub;
+mod limits;
 mod serve;
 mod sites;
 mod tasks;
 mod turns;
 
 pub use app::App;
+pub use client::Peer;
 pub use config::{Config, Overrides};
 pub use http::router;
 

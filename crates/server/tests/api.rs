@@ -8,6 +8,7 @@ mod api {
     mod conversations;
     mod events;
     mod isolation;
+    mod limits;
     mod pages;
     mod sessions;
     mod tokens;

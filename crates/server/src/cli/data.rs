@@ -77,6 +77,10 @@ impl Data {
             database: config.database.to_string(),
             session_grace_s: config.session_grace.as_secs(),
             anonymous_for_s: config.anonymous_for.as_secs(),
+            trusted_proxies: config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            refused_tokens_per_minute: config.limits.refused_tokens,
+            anonymous_sessions_per_minute: config.limits.anonymous_sessions,
+            requests_per_minute: config.limits.requests,
             outbound_allow: config.outbound_allow,
         })
     }

@@ -1,7 +1,7 @@
 //! Everything an HTTP client can be told went wrong.
 
 use axum::{
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use maitred_core::{message::MessageTextError, scope::Environment, session::Ended};
@@ -9,6 +9,7 @@ use maitred_store::StoreError;
 use maitred_token::{Refused, Stage};
 
 use super::MAX_BODY;
+use crate::limits::TooMany;
 
 /// An error of the API. Codes are part of the contract, sentences are not.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,8 @@ pub(crate) enum ApiError {
     IdentityMismatch,
     #[error("pages of `{0}` may not show this chat")]
     OriginNotAllowed(String),
+    #[error("too many requests from this address")]
+    RateLimited(TooMany),
     #[error("no session was given")]
     Unauthorized,
     #[error("the session has ended")]
@@ -74,6 +77,7 @@ impl ApiError {
             Self::TokenRequired { .. } => (StatusCode::UNAUTHORIZED, "token_required"),
             Self::IdentityMismatch => (StatusCode::CONFLICT, "identity_mismatch"),
             Self::OriginNotAllowed(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
+            Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::SessionEnded(Ended::Expired) => (StatusCode::UNAUTHORIZED, "session_expired"),
             Self::SessionEnded(Ended::Revoked) => (StatusCode::UNAUTHORIZED, "session_revoked"),
@@ -114,6 +118,9 @@ impl ApiError {
                 Some(url) => format!("sign in at {url}"),
                 None => "hand over a token with `identify`".to_owned(),
             }),
+            Self::RateLimited(TooMany { retry_after }) => {
+                Some(format!("try again in {retry_after} s"))
+            }
             Self::TooLarge => Some(format!("send at most {MAX_BODY} bytes")),
             Self::KeyRevoked
             | Self::Unauthorized
@@ -156,6 +163,12 @@ fn told_code(refused: &Refused, environment: Environment) -> &'static str {
     }
 }
 
+impl From<TooMany> for ApiError {
+    fn from(too_many: TooMany) -> Self {
+        Self::RateLimited(too_many)
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         if error.is_storage_full() {
@@ -188,6 +201,10 @@ impl IntoResponse for ApiError {
             hint: self.hint(),
         };
         let mut response = status.into_response();
+        if let Self::RateLimited(TooMany { retry_after }) = self {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, retry_after.into());
+        }
         response.extensions_mut().insert(told);
         response
     }

@@ -21,7 +21,7 @@ use super::{
     visitor::{Body, Visitor},
     wire,
 };
-use crate::{app::App, sites::Site};
+use crate::{app::App, attempt::Attempt, client::Network, sites::Site};
 
 /// `POST /v1/sessions`
 ///
@@ -29,6 +29,7 @@ use crate::{app::App, sites::Site};
 /// one. A token that is refused is a refusal, never an anonymous visitor (E2).
 pub(super) async fn open(
     State(app): State<App>,
+    from: Network,
     Body(body): Body<wire::NewSession>,
 ) -> Result<impl IntoResponse, ApiError> {
     let site = site(
@@ -45,7 +46,11 @@ pub(super) async fn open(
         .iter()
         .any(|origin| origin.admits(&body.page_origin))
     {
-        return Err(ApiError::OriginNotAllowed(body.page_origin));
+        let error = ApiError::OriginNotAllowed(body.page_origin.clone());
+        return Err(match body.token {
+            Some(_) => Attempt::new(&app, &site, from, &body.page_origin).refused(error),
+            None => error,
+        });
     }
     let visitor = body
         .visitor
@@ -53,7 +58,9 @@ pub(super) async fn open(
     let opened = match body.token {
         None => {
             refuse_strangers(&site)?;
-            let until = app.store.clock.now() + app.config.anonymous_for;
+            let now = app.store.clock.now();
+            app.limits.anonymous_session(from, site.scope, now)?;
+            let until = now + app.config.anonymous_for;
             app.store
                 .open_anonymous(site.scope, &body.page_origin, visitor, until)
                 .await?
@@ -63,7 +70,8 @@ pub(super) async fn open(
                 Some(secret) => app.store.visitor(site.scope, &secret).await?,
                 None => None,
             };
-            open_verified(&app, &site, &token, &body.page_origin, before).await?
+            let toward = Toward::Contact(before);
+            exchange(&app, &site, from, body.page_origin, token, toward).await?
         }
     };
     app.prepare(site.scope.agent);
@@ -79,28 +87,18 @@ pub(super) async fn open(
 /// verified one goes on with a fresh token of the same subject (rule S3).
 pub(super) async fn identify(
     State(app): State<App>,
+    from: Network,
     visitor: Visitor,
     Body(body): Body<wire::NewIdentity>,
 ) -> Result<Json<wire::OpenedSession>, ApiError> {
-    let session = visitor.session;
+    let session = &visitor.session;
     let site = site(&app, session.scope).await?;
-    let opened = match &session.holder {
-        Holder::Anonymous(id) => {
-            open_verified(&app, &site, &body.token, &session.page_origin, Some(*id)).await?
-        }
-        Holder::Verified { identity, .. } => {
-            let proven = proven(&app, &site, &body.token)?;
-            if proven.identity.subject != identity.subject {
-                return Err(ApiError::IdentityMismatch);
-            }
-            let session = app.store.renew(&session, proven).await?;
-            Opened {
-                session,
-                secret: visitor.secret,
-                visitor: None,
-            }
-        }
+    let page_origin = session.page_origin.clone();
+    let toward = match session.holder {
+        Holder::Anonymous(id) => Toward::Contact(Some(id)),
+        Holder::Verified { .. } => Toward::Renewal(Box::new(visitor)),
     };
+    let opened = exchange(&app, &site, from, page_origin, body.token, toward).await?;
     Ok(Json(answer(&app, &site, opened).await?))
 }
 
@@ -148,40 +146,91 @@ pub(super) async fn site(app: &App, scope: Scope) -> Result<Arc<Site>, ApiError>
         .ok_or(ApiError::NotFound("agent"))
 }
 
+/// What a token is shown for.
+enum Toward {
+    /// A session of its subject, who may have been that anonymous visitor before.
+    Contact(Option<VisitorId>),
+    /// Going on with a session of the same subject.
+    Renewal(Box<Visitor>),
+}
+
+/// Judges a token and opens what it is good for: to the end, even if the client
+/// hangs up, so that what was stored is announced and every attempt is counted.
+async fn exchange(
+    app: &App,
+    site: &Arc<Site>,
+    from: Network,
+    page_origin: String,
+    token: String,
+    toward: Toward,
+) -> Result<Opened, ApiError> {
+    let (app, site) = (app.clone(), site.clone());
+    let tasks = app.tasks.clone();
+    let exchanging = async move {
+        let mut attempt = Attempt::new(&app, &site, from, &page_origin);
+        let result = match toward {
+            Toward::Contact(before) => {
+                open_verified(&app, &mut attempt, &site, &token, &page_origin, before).await
+            }
+            Toward::Renewal(visitor) => renew(&app, &mut attempt, &site, &token, *visitor).await,
+        };
+        attempt.ended(result)
+    };
+    tasks
+        .see_through(exchanging)
+        .await
+        .ok_or(ApiError::Panicked)?
+}
+
 async fn open_verified(
     app: &App,
+    attempt: &mut Attempt<'_>,
     site: &Site,
     token: &str,
     page_origin: &str,
     before: Option<VisitorId>,
 ) -> Result<Opened, ApiError> {
-    let proven = proven(app, site, token)?;
-    let scope = site.scope;
-    let page_origin = page_origin.to_owned();
-    let opening = app.clone();
-    app.tasks
-        .see_through(async move {
-            let opened = opening
-                .store
-                .open_verified(scope, &page_origin, proven, before)
-                .await?;
-            if let Some(visitor) = before {
-                opening
-                    .hub
-                    .announce(Owner::Visitor(visitor), Event::SessionsEnded);
-                // Something may have come along from before: other devices look.
-                opening
-                    .hub
-                    .announce(opened.session.owner(), Event::Renumbered);
-            }
-            Ok(opened)
-        })
-        .await
-        .ok_or(ApiError::Panicked)?
+    let proven = proven(app, attempt, site, token)?;
+    let opened = app
+        .store
+        .open_verified(site.scope, page_origin, proven, before)
+        .await?;
+    if let Some(visitor) = before {
+        app.hub
+            .announce(Owner::Visitor(visitor), Event::SessionsEnded);
+        // Something may have come along from before: other devices look.
+        app.hub.announce(opened.session.owner(), Event::Renumbered);
+    }
+    Ok(opened)
+}
+
+async fn renew(
+    app: &App,
+    attempt: &mut Attempt<'_>,
+    site: &Site,
+    token: &str,
+    visitor: Visitor,
+) -> Result<Opened, ApiError> {
+    let proven = proven(app, attempt, site, token)?;
+    let identity = visitor.session.identity();
+    if identity.is_none_or(|identity| identity.subject != proven.identity.subject) {
+        return Err(ApiError::IdentityMismatch);
+    }
+    let session = app.store.renew(&visitor.session, proven).await?;
+    Ok(Opened {
+        session,
+        secret: visitor.secret,
+        visitor: None,
+    })
 }
 
 /// What a token proves, and until when a session may rely on it (rule S2).
-fn proven(app: &App, site: &Site, token: &str) -> Result<Proven, ApiError> {
+fn proven(
+    app: &App,
+    attempt: &mut Attempt<'_>,
+    site: &Site,
+    token: &str,
+) -> Result<Proven, ApiError> {
     let now = app.store.clock.now();
     let verified = site
         .verifier
@@ -190,6 +239,7 @@ fn proven(app: &App, site: &Site, token: &str) -> Result<Proven, ApiError> {
             log_refusal(site, &refused);
             ApiError::RefusedToken(Box::new(refused), site.scope.environment)
         })?;
+    attempt.proved(&verified);
     let key = verified
         .key()
         .parse()

@@ -18,23 +18,19 @@ use super::{
 };
 use crate::app::App;
 
-/// Gives the request an id, checks the host, turns a panic into a 500 (rule R12),
-/// and writes the body of every error.
-pub(super) async fn shell(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Gives the request an id, checks where it goes and where it is from, turns a
+/// panic into a 500 (rule R12), and writes the body of every error.
+pub(super) async fn shell(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = Uuid::new_v4().simple().to_string();
-    let mut response = if is_our_host(&app, &request) {
-        AssertUnwindSafe(next.run(request))
+    let mut response = match admitted(&app, &mut request) {
+        Ok(()) => AssertUnwindSafe(next.run(request))
             .catch_unwind()
             .await
             .unwrap_or_else(|_| {
                 tracing::error!(request.id = id, "a handler panicked");
                 ApiError::Panicked.into_response()
-            })
-    } else {
-        ApiError::OtherHost {
-            expected: app.config.public_url.clone(),
-        }
-        .into_response()
+            }),
+        Err(error) => error.into_response(),
     };
     if let Some(told) = response.extensions_mut().remove::<Told>() {
         let head = std::mem::take(response.headers_mut());
@@ -55,6 +51,22 @@ pub(super) async fn shell(State(app): State<App>, request: Request, next: Next) 
     response
 }
 
+/// Notes where the request is from, or says why it is not taken.
+fn admitted(app: &App, request: &mut Request) -> Result<(), ApiError> {
+    // Probes ask by address, and often; what they get is the same for everybody.
+    if matches!(request.uri().path(), "/healthz" | "/readyz") {
+        return Ok(());
+    }
+    if !is_our_host(app, request) {
+        let expected = app.config.public_url.clone();
+        return Err(ApiError::OtherHost { expected });
+    }
+    let from = app.proxies.network(request.extensions(), request.headers());
+    app.limits.request(from, app.store.clock.now())?;
+    request.extensions_mut().insert(from);
+    Ok(())
+}
+
 /// Whether the request was meant for us: a page whose name was pointed at our
 /// address (DNS rebinding) names another host.
 fn is_our_host(app: &App, request: &Request) -> bool {
@@ -68,9 +80,7 @@ fn is_our_host(app: &App, request: &Request) -> bool {
         .get(header::HOST)
         .and_then(|host| host.to_str().ok())
         .or_else(|| request.uri().authority().map(|it| it.as_str()));
-    // Probes ask by address; what they get is the same for everybody.
-    let is_probe = matches!(request.uri().path(), "/healthz" | "/readyz");
-    is_probe || named.is_some_and(|named| named.eq_ignore_ascii_case(ours))
+    named.is_some_and(|named| named.eq_ignore_ascii_case(ours))
 }
 
 pub(super) async fn no_such_route() -> ApiError {

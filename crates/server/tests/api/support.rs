@@ -60,10 +60,15 @@ pub(crate) struct Answer {
 impl TestApp {
     /// With a model that answers "hello" and nothing else.
     pub(crate) async fn new() -> Self {
-        Self::with_script(&json!({
+        Self::with_settings(&[]).await
+    }
+
+    /// And with settings as the environment gives them: `("LIMITS__REQUESTS", "1")`.
+    pub(crate) async fn with_settings(settings: &[(&str, &str)]) -> Self {
+        let script = json!({
             "replies": [{ "when": "hello", "deltas": [{ "text": "Good " }, { "text": "day." }] }]
-        }))
-        .await
+        });
+        Self::with_script_and_settings(&script, settings).await
     }
 
     /// With a model that says what the script tells it to.
@@ -73,29 +78,30 @@ impl TestApp {
 
     /// And with private hosts that Actions may call.
     pub(crate) async fn with_script_and_hosts(script: &Value, hosts: &[String]) -> Self {
+        let hosts = json!(hosts).to_string();
+        Self::with_script_and_settings(script, &[("OUTBOUND__ALLOW", &hosts)]).await
+    }
+
+    async fn with_script_and_settings(script: &Value, settings: &[(&str, &str)]) -> Self {
         canary::listen();
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-03-01T12:00:00Z".parse().unwrap());
         let master = MasterKey::at(&dir.path().join("master.key")).unwrap();
         let location = Location::Sqlite(dir.path().join("maitred.db"));
         let store = Store::open(&location, master, clock.clone()).await.unwrap();
-        let settings = Settings {
+        let site = Settings {
             origins: vec![Origin::parse(ORIGIN).unwrap()],
             sign_in_url: Some("https://shop.example/login".to_owned()),
             ..Settings::default()
         };
-        let agent = store
-            .create_agent("Ada", &settings, &settings)
-            .await
-            .unwrap()
-            .id;
+        let agent = store.create_agent("Ada", &site, &site).await.unwrap().id;
         let mut keys = Vec::new();
         for environment in Environment::ALL {
             keys.push(make_key(&store, Scope { agent, environment }).await);
         }
         let script_file = dir.path().join("script.json");
         std::fs::write(&script_file, script.to_string()).unwrap();
-        let app = config(dir.path().to_owned(), &script_file, hosts);
+        let app = config(dir.path().to_owned(), &script_file, settings);
         let app = App::new(app, store.clone()).await.unwrap();
         let keys = keys.try_into().ok().unwrap();
         Self {
@@ -459,22 +465,18 @@ fn parse(frame: &str) -> Option<Event> {
     })
 }
 
-fn config(data: PathBuf, script: &Path, hosts: &[String]) -> Config {
+fn config(data: PathBuf, script: &Path, settings: &[(&str, &str)]) -> Config {
     let overrides = Overrides {
         data: Some(data),
         ..Overrides::default()
     };
-    let environment = [
-        (
-            "MAITRED__TESTING__SCRIPT".to_owned(),
-            script.display().to_string(),
-        ),
-        (
-            "MAITRED__OUTBOUND__ALLOW".to_owned(),
-            json!(hosts).to_string(),
-        ),
-    ];
-    Config::load(&overrides, None, None, environment.into_iter()).unwrap()
+    let script = script.display().to_string();
+    let environment = settings
+        .iter()
+        .copied()
+        .chain([("TESTING__SCRIPT", script.as_str())])
+        .map(|(name, value)| (format!("MAITRED__{name}"), value.to_owned()));
+    Config::load(&overrides, None, None, environment).unwrap()
 }
 
 async fn make_key(store: &Store, scope: Scope) -> (KeyId, Secret) {
