@@ -104,7 +104,7 @@ impl Store {
             to_json(&SettingsJson::from(settings))
         )?;
         bump_changes(&mut tx).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 }
 

@@ -1,39 +1,49 @@
 //! Two drivers, one text.
 
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{PgPool, Postgres, SqlitePool, Transaction};
 
-/// The database this process was configured with.
+use crate::{
+    StoreError,
+    writer::{Lease, Writer},
+};
+
+/// The database this process was configured with: what reads go to.
 #[derive(Clone, Debug)]
 pub(crate) enum Db {
     Sqlite(SqlitePool),
     Postgres(PgPool),
 }
 
+/// What writes go to.
+#[derive(Clone, Debug)]
+pub(crate) enum WriteDb {
+    Sqlite(Writer),
+    Postgres(PgPool),
+}
+
 /// A transaction on either.
 #[derive(Debug)]
 pub(crate) enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Lease),
     Postgres(Transaction<'static, Postgres>),
 }
 
-impl Db {
+impl WriteDb {
     /// Opens a transaction that will write.
-    pub(crate) async fn begin(&self) -> Result<Tx, sqlx::Error> {
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         match self {
-            // A deferred transaction fails half-way when another writer was
-            // faster; an immediate one waits for its turn at the start.
-            Self::Sqlite(pool) => pool.begin_with("BEGIN IMMEDIATE").await.map(Tx::Sqlite),
-            Self::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
+            Self::Sqlite(writer) => writer.begin().await.map(Tx::Sqlite),
+            Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
         }
     }
 }
 
 impl Tx {
     /// Only after this has returned may anybody be told.
-    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await,
-            Self::Postgres(tx) => tx.commit().await,
+            Self::Sqlite(lease) => lease.commit().await,
+            Self::Postgres(tx) => Ok(tx.commit().await?),
         }
     }
 }

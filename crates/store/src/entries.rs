@@ -171,7 +171,7 @@ impl Store {
             "UPDATE conversations SET turn_since = NULL WHERE id = $1 AND last_entry = $2";
         let mut tx = self.begin().await?;
         execute!(&mut tx, SQL, conversation.to_string(), after)?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Entries of a conversation after a number, in order.

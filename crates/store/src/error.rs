@@ -1,6 +1,6 @@
 //! What can go wrong with stored things.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 /// Why the store could not do what was asked. Its reader is a caller that branches.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +8,9 @@ pub enum StoreError {
     /// The database said no, or is away.
     #[error("the database failed")]
     Db(#[from] sqlx::Error),
+    /// The commit that this was a part of failed: nothing of it is stored.
+    #[error("the database could not commit")]
+    NotCommitted(#[source] Arc<sqlx::Error>),
     /// What is stored cannot be read as what it should be.
     #[error("`{table}.{column}` holds something that cannot be read")]
     Corrupt {
@@ -39,14 +42,26 @@ impl StoreError {
 
     /// Whether it may work again in a moment, without anybody's help.
     pub fn is_away(&self) -> bool {
-        let Self::Db(error) = self else { return false };
+        let Some(error) = self.database() else {
+            return false;
+        };
         // SQLITE_BUSY; PostgreSQL's admin_shutdown and cannot_connect_now.
         matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::Io(_))
             || self.has_code(&["5", "57P01", "57P03"])
     }
 
+    fn database(&self) -> Option<&sqlx::Error> {
+        if let Self::Db(error) = self {
+            return Some(error);
+        }
+        if let Self::NotCommitted(error) = self {
+            return Some(error);
+        }
+        None
+    }
+
     fn has_code(&self, codes: &[&str]) -> bool {
-        let Self::Db(sqlx::Error::Database(error)) = self else {
+        let Some(sqlx::Error::Database(error)) = self.database() else {
             return false;
         };
         error

@@ -14,7 +14,7 @@ impl Store {
     pub async fn mark_as_demo(&self) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         set_once(&mut tx, DEMO, "true").await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Whether the data was made by a demo.

@@ -214,7 +214,7 @@ impl Store {
             self.master.seal(&assertion_row(id, environment), pkcs8),
             self.clock.now().as_microsecond(),
         )?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     fn key_from(&self, row: KeyRow) -> Result<StoredKey, StoreError> {

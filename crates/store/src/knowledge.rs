@@ -92,6 +92,6 @@ impl Store {
         for (hash, vector) in vectors {
             execute!(&mut tx, SQL, hash.as_str(), vector.as_slice())?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 }

@@ -15,6 +15,7 @@
 //! Not here: what happens to an event after it was committed (`server::hub`).
 
 mod db;
+mod writer;
 
 mod actions;
 mod agents;

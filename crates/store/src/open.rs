@@ -1,25 +1,32 @@
 //! Opening and closing.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 use aws_lc_rs::hmac;
 use maitred_core::clock::Clock;
 use sqlx::{
-    Connection, PgConnection,
+    ConnectOptions, Connection, PgConnection, PgPool, SqlitePool,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
-    sqlite::{
-        SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-    },
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use crate::{
     MasterKey, StoreError,
-    db::{Db, Tx, on},
+    db::{Db, Tx, WriteDb, on},
     error::OpenError,
+    writer::Writer,
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// How many read at once from a SQLite database.
+const READERS: u32 = 4;
 
 /// How long a statement waits for another writer (rule R8).
 const BUSY: Duration = Duration::from_secs(5);
@@ -59,9 +66,9 @@ impl fmt::Debug for Location {
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) db: Db,
-    /// On SQLite a pool of one connection: one writer at a time is a fact there,
-    /// and a queue in front of it is fairer than a race for its lock.
-    writer: Db,
+    /// On SQLite one connection that transactions share: one writer at a time is
+    /// a fact there, and a queue in front of it is fairer than a race for its lock.
+    writer: WriteDb,
     pub(crate) master: MasterKey,
     /// What keyed hashes are made with.
     pub(crate) hash_key: hmac::Key,
@@ -79,14 +86,28 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let (db, writer) = match location {
             Location::Sqlite(path) => {
-                let at = path.display().to_string();
-                open_sqlite(path)
-                    .await
-                    .map_err(|cause| OpenError::Unreachable { at, cause })?
+                let unreachable = |cause| OpenError::Unreachable {
+                    at: path.display().to_string(),
+                    cause,
+                };
+                let options = sqlite_options(path);
+                // One connection at first: it makes the file and switches it to a
+                // write-ahead log.
+                let readers = SqlitePoolOptions::new()
+                    .max_connections(READERS)
+                    .acquire_timeout(BUSY)
+                    .connect_with(options.clone());
+                let readers = readers.await.map_err(unreachable)?;
+                refuse_old_sqlite(&readers).await?;
+                migrated(MIGRATIONS.run(&readers).await)?;
+                let writer = options.connect().await.map_err(unreachable)?;
+                let writer = WriteDb::Sqlite(Writer::new(writer, BUSY));
+                (Db::Sqlite(readers), writer)
             }
             Location::Postgres(url) => {
-                let db = open_postgres(url).await?;
-                (db.clone(), db)
+                let pool = open_postgres(url).await?;
+                migrated(MIGRATIONS.run(&pool).await)?;
+                (Db::Postgres(pool.clone()), WriteDb::Postgres(pool))
             }
         };
         let mut store = Self {
@@ -97,15 +118,6 @@ impl Store {
             hash_key: hmac::Key::new(hmac::HMAC_SHA256, &[]),
             clock,
         };
-        store.refuse_old_sqlite().await?;
-        on!(Db, &store.writer, |pool| MIGRATIONS.run(pool).await).map_err(|error| {
-            // Migrations are added and never taken away.
-            if let MigrateError::VersionMissing(found) = error {
-                OpenError::NewerSchema { found }
-            } else {
-                OpenError::Migrate(error)
-            }
-        })?;
         store.check_master_key().await?;
         store.hash_key = store.settled_hash_key().await?;
         Ok(store)
@@ -113,55 +125,56 @@ impl Store {
 
     /// Waits for what is being written and closes the files.
     pub async fn close(&self) {
-        on!(Db, &self.writer, |pool| pool.close().await);
+        match &self.writer {
+            WriteDb::Sqlite(writer) => writer.close().await,
+            WriteDb::Postgres(pool) => pool.close().await,
+        }
         on!(Db, &self.db, |pool| pool.close().await);
     }
 
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(self.writer.begin().await?)
-    }
-
-    async fn refuse_old_sqlite(&self) -> Result<(), OpenError> {
-        let Db::Sqlite(pool) = &self.db else {
-            return Ok(());
-        };
-        let found: String = sqlx::query_scalar("SELECT sqlite_version()")
-            .fetch_one(pool)
-            .await
-            .map_err(StoreError::from)?;
-        let parts: Vec<u32> = found
-            .split('.')
-            .filter_map(|part| part.parse().ok())
-            .collect();
-        if parts < vec![3, 51, 3] {
-            Err(OpenError::SqliteTooOld { found })
-        } else {
-            Ok(())
-        }
+        self.writer.begin().await
     }
 }
 
-async fn open_sqlite(path: &PathBuf) -> Result<(Db, Db), sqlx::Error> {
-    let options = SqliteConnectOptions::new()
+fn migrated(done: Result<(), MigrateError>) -> Result<(), OpenError> {
+    done.map_err(|error| {
+        // Migrations are added and never taken away.
+        if let MigrateError::VersionMissing(found) = error {
+            OpenError::NewerSchema { found }
+        } else {
+            OpenError::Migrate(error)
+        }
+    })
+}
+
+async fn refuse_old_sqlite(pool: &SqlitePool) -> Result<(), OpenError> {
+    let found: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(pool)
+        .await
+        .map_err(StoreError::from)?;
+    let parts: Vec<u32> = found
+        .split('.')
+        .filter_map(|part| part.parse().ok())
+        .collect();
+    if parts < vec![3, 51, 3] {
+        Err(OpenError::SqliteTooOld { found })
+    } else {
+        Ok(())
+    }
+}
+
+fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(BUSY);
-    let pool = async |connections: u32| -> Result<SqlitePool, sqlx::Error> {
-        SqlitePoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(BUSY)
-            .connect_with(options.clone())
-            .await
-    };
-    // The writer first: it makes the file and switches it to a write-ahead log.
-    let writer = Db::Sqlite(pool(1).await?);
-    Ok((Db::Sqlite(pool(4).await?), writer))
+        .busy_timeout(BUSY)
 }
 
-async fn open_postgres(url: &str) -> Result<Db, OpenError> {
+async fn open_postgres(url: &str) -> Result<PgPool, OpenError> {
     let options = PgConnectOptions::from_str(url).map_err(|cause| OpenError::Unreachable {
         at: "the configured URL".to_owned(),
         cause,
@@ -179,7 +192,7 @@ async fn open_postgres(url: &str) -> Result<Db, OpenError> {
             .connect_with(options.clone())
             .await
     };
-    pool.await.map(Db::Postgres).map_err(unreachable)
+    pool.await.map_err(unreachable)
 }
 
 #[cfg(test)]

@@ -138,7 +138,7 @@ impl Store {
             id.to_string(),
             self.clock.now().as_microsecond()
         )?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     async fn make_visitor(

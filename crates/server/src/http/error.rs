@@ -181,9 +181,10 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict => Self::Conflict,
             StoreError::KeyRevoked => Self::KeyRevoked,
             StoreError::IdempotencyMismatch => Self::IdempotencyMismatch,
-            error @ (StoreError::Db(_) | StoreError::Corrupt { .. } | StoreError::Sealed(_)) => {
-                Self::Internal(error.into())
-            }
+            error @ (StoreError::Db(_)
+            | StoreError::NotCommitted(_)
+            | StoreError::Corrupt { .. }
+            | StoreError::Sealed(_)) => Self::Internal(error.into()),
         }
     }
 }
