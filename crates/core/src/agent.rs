@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
 
-use crate::id::AgentId;
+use crate::{claims::ClaimPolicy, id::AgentId, policy::TokenPolicy};
 
 /// One configured AI agent.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,8 @@ pub struct Settings {
     pub accent: Option<String>,
     /// What tokens must be like.
     pub tokens: TokenPolicy,
+    /// Which of their claims is for whom.
+    pub claims: ClaimPolicy,
     /// Whether one may chat without a token.
     pub enforcement: Enforcement,
 }
@@ -78,27 +80,6 @@ impl FromStr for Enforcement {
             .into_iter()
             .find(|it| it.as_str() == text)
             .ok_or(ParseEnforcementError)
-    }
-}
-
-/// What the operator asks of tokens (rules T5 to T8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenPolicy {
-    /// Seconds by which clocks may differ, at most 120.
-    pub leeway: u32,
-    /// The longest life of a token in seconds, at most 86,400.
-    pub max_lifetime: u32,
-    /// Whether a token without `email` is refused.
-    pub email_required: bool,
-}
-
-impl Default for TokenPolicy {
-    fn default() -> Self {
-        Self {
-            leeway: 60,
-            max_lifetime: 3_600,
-            email_required: true,
-        }
     }
 }
 

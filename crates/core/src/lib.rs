@@ -12,12 +12,14 @@
 pub mod action;
 pub mod agent;
 pub mod assurance;
+pub mod claims;
 pub mod clock;
 pub mod conversation;
 pub mod event;
 pub mod id;
 pub mod identity;
 pub mod message;
+pub mod policy;
 pub mod scope;
 pub mod session;
 pub mod turn;

@@ -8,6 +8,7 @@ mod agent;
 mod data;
 mod key;
 mod knowledge;
+mod policy;
 mod token;
 
 use std::{

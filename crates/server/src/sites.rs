@@ -88,11 +88,17 @@ impl Sites {
 }
 
 fn policy(scope: Scope, settings: &Settings) -> Policy {
-    let mut policy = Policy::new(scope.audience());
-    policy.leeway = settings.tokens.leeway;
-    policy.max_lifetime = settings.tokens.max_lifetime;
-    policy.email_required = settings.tokens.email_required;
-    policy
+    let tokens = &settings.tokens;
+    Policy {
+        audience: scope.audience(),
+        leeway: tokens.leeway.seconds(),
+        max_lifetime: tokens.max_lifetime.seconds(),
+        email_required: tokens.email_required,
+        audience_required: tokens.audience_required,
+        issuer_required: tokens.issuer_required,
+        actor_allowed: tokens.actors_allowed,
+        jti_required: tokens.one_time,
+    }
 }
 
 fn key_set(stored: &[StoredKey]) -> KeySet {

@@ -8,6 +8,7 @@ use maitred_core::{
 
 use crate::{
     Store, StoreError,
+    audit::Audited,
     db::{all, execute, optional},
     installation::bump_changes,
     row::{SettingsJson, json, parsed, time, to_json},
@@ -87,24 +88,30 @@ impl Store {
             .transpose()
     }
 
-    /// Replaces what is set for one environment.
+    /// Replaces what is set for one environment. False if there is no such agent.
     pub async fn change_settings(
         &self,
         scope: Scope,
         settings: &Settings,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         const SQL: &str =
             "UPDATE environments SET settings = $3 WHERE agent_id = $1 AND environment = $2";
         let mut tx = self.begin().await?;
-        execute!(
+        let found = execute!(
             &mut tx,
             SQL,
             scope.agent.to_string(),
             scope.environment.as_str(),
             to_json(&SettingsJson::from(settings))
-        )?;
-        bump_changes(&mut tx).await?;
-        tx.commit().await
+        )? > 0;
+        if found {
+            let told = serde_json::json!({ "settings": SettingsJson::from(settings) });
+            self.audit(&mut tx, scope, Audited::SettingsChanged, told)
+                .await?;
+            bump_changes(&mut tx).await?;
+        }
+        tx.commit().await?;
+        Ok(found)
     }
 }
 

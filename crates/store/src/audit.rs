@@ -11,6 +11,7 @@ use crate::{
 /// Something that is worth remembering.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Audited {
+    SettingsChanged,
     KeyCreated,
     KeyRetired,
     KeyRevoked,
@@ -21,6 +22,7 @@ pub(crate) enum Audited {
 impl Audited {
     fn as_str(self) -> &'static str {
         match self {
+            Self::SettingsChanged => "settings_changed",
             Self::KeyCreated => "key_created",
             Self::KeyRetired => "key_retired",
             Self::KeyRevoked => "key_revoked",

@@ -11,7 +11,7 @@ mod checks;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use attribute::{Attribute, NotAnAttribute, Scalar, Warning};
+pub use attribute::{Attribute, NotAnAttribute, Scalar, Warning, is_attribute_name};
 
 use crate::Policy;
 use crate::explain::{Check, Walk};
@@ -77,7 +77,11 @@ pub(crate) fn read(
     let email_verified = email.is_some() && email_verified(&claims, &mut warnings);
     let auth_time = optional_time(&claims, "auth_time", &mut warnings);
     let profile = Profile::read(&claims, &mut warnings);
+    walk.reach(Check::TokenId);
     let jti = optional_text(&claims, "jti", &mut warnings);
+    if policy.jti_required && jti.is_none() {
+        return Err(Refusal::MissingJti);
+    }
     let attributes = attribute::read(claims, &mut warnings);
     Ok(Verified {
         subject,
@@ -253,11 +257,13 @@ impl fmt::Debug for Verified {
 /// Whether a name can be shown in a greeting (T11): at most 64 characters, not
 /// all of them spaces, and none that is invisible or turns the text around.
 pub fn fit_for_greeting(name: &str) -> bool {
-    name.chars().count() <= 64
-        && !name.trim().is_empty()
-        && !name
-            .chars()
-            .any(|c| c.is_control() || is_bidi_control(c) || is_zero_width(c))
+    name.chars().count() <= 64 && !name.trim().is_empty() && !name.chars().any(is_invisible)
+}
+
+/// Whether a character does not show, or turns the text around: controls, bidi
+/// overrides, zero-width and tag characters.
+pub fn is_invisible(c: char) -> bool {
+    c.is_control() || is_bidi_control(c) || is_zero_width(c)
 }
 
 fn is_bidi_control(c: char) -> bool {

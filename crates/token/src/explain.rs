@@ -41,11 +41,13 @@ pub enum Check {
     Email,
     /// Whoever acts as the user may (T10).
     Actor,
+    /// It has an id of its own, if it is good once only (T9).
+    TokenId,
 }
 
 impl Check {
     /// All of them, in order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Form,
         Self::Header,
         Self::Key,
@@ -58,6 +60,7 @@ impl Check {
         Self::Subject,
         Self::Email,
         Self::Actor,
+        Self::TokenId,
     ];
 
     /// A stable name.
@@ -75,6 +78,7 @@ impl Check {
             Self::Subject => "subject",
             Self::Email => "email",
             Self::Actor => "actor",
+            Self::TokenId => "token_id",
         }
     }
 }
@@ -256,6 +260,7 @@ fn found(check: Check, trace: &Trace) -> String {
         Check::Subject => "it says who the user is",
         Check::Email => "as the policy asks",
         Check::Actor => "nobody acts as the user who may not",
+        Check::TokenId => "as the policy asks",
     };
     said.to_owned()
 }

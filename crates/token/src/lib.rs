@@ -36,7 +36,10 @@ mod self_test;
 use std::sync::Arc;
 
 pub use crate::algorithm::{Algorithm, UnknownAlgorithm};
-pub use crate::claims::{Attribute, NotAnAttribute, Scalar, Verified, Warning, fit_for_greeting};
+pub use crate::claims::{
+    Attribute, NotAnAttribute, Scalar, Verified, Warning, fit_for_greeting, is_attribute_name,
+    is_invisible,
+};
 pub use crate::explain::{Check, Explanation, Outcome, Step, diagnose};
 pub use crate::jws::{BadBase64url, base64url, decode_base64url};
 pub use crate::key::{
@@ -70,6 +73,9 @@ pub struct Policy {
     pub issuer_required: bool,
     /// Whether a member of staff may act as the user (`act`).
     pub actor_allowed: bool,
+    /// Whether a token without `jti` is refused. That one is used once only is
+    /// for the caller to see to.
+    pub jti_required: bool,
 }
 
 impl Policy {
@@ -87,6 +93,7 @@ impl Policy {
             audience_required: false,
             issuer_required: false,
             actor_allowed: true,
+            jti_required: false,
         }
     }
 

@@ -116,6 +116,9 @@ pub enum Refusal {
     /// Someone acts as the user who may not.
     #[error("{0}")]
     ActorNotAllowed(ActorFault),
+    /// The agent takes each token once, and this one cannot be told from others.
+    #[error("the token has no `jti`")]
+    MissingJti,
 }
 
 impl Refusal {
@@ -146,6 +149,7 @@ impl Refusal {
             Self::InvalidTime(_) => "invalid_time",
             Self::DuplicateMember(_) => "duplicate_member",
             Self::ActorNotAllowed(_) => "actor_not_allowed",
+            Self::MissingJti => "missing_jti",
         }
     }
 
@@ -205,6 +209,9 @@ impl Refusal {
             }
             Self::ActorNotAllowed(ActorFault::Unreadable) => {
                 "set `act` to an object whose `sub` is the id of the acting person"
+            }
+            Self::MissingJti => {
+                "set `jti` to a fresh random string in each token: here a token is good once only"
             }
         };
         hint.to_owned()

@@ -8,6 +8,7 @@ use maitred_core::agent::{Agent, Enforcement, Origin, Settings};
 use super::{
     Usage,
     data::{Data, Where, fields},
+    policy::{self, PolicyArgs},
 };
 
 /// What can be done with agents.
@@ -40,6 +41,8 @@ pub(crate) enum AgentCommand {
         /// Whether one may chat without a token: `optional`, `report` or `required`
         #[arg(long, value_name = "NAME")]
         enforcement: Option<Enforcement>,
+        #[command(flatten)]
+        policy: Box<PolicyArgs>,
         #[command(flatten)]
         place: Where,
     },
@@ -94,6 +97,7 @@ impl AgentCommand {
                 origins,
                 sign_in_url,
                 enforcement,
+                policy,
                 place,
             } => {
                 let store = place.data.open().await?;
@@ -103,6 +107,7 @@ impl AgentCommand {
                 }
                 settings.sign_in_url = sign_in_url.or(settings.sign_in_url);
                 settings.enforcement = enforcement.unwrap_or(settings.enforcement);
+                policy.apply(&mut settings)?;
                 store.change_settings(place.scope(), &settings).await?;
                 show(&place, &agent, &settings)
             }
@@ -122,12 +127,14 @@ fn parsed(origins: &[String]) -> anyhow::Result<Vec<Origin>> {
 
 fn show(place: &Where, agent: &Agent, settings: &Settings) -> anyhow::Result<ExitCode> {
     let origins: Vec<&str> = settings.origins.iter().map(Origin::as_str).collect();
-    place.data.print(fields! {
+    let mut shown = fields! {
         agent: agent.id.to_string(),
         name: agent.name,
         environment: place.environment.as_str(),
         origins: origins,
         sign_in_url: settings.sign_in_url,
         enforcement: settings.enforcement.as_str(),
-    })
+    };
+    shown.extend(policy::shown(settings));
+    place.data.print(shown)
 }

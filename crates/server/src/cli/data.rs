@@ -164,7 +164,14 @@ fn text(value: &Value) -> String {
         Value::Null => "-".to_owned(),
         Value::Array(items) if items.is_empty() => "-".to_owned(),
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
-        Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
+        Value::Object(pairs) if pairs.is_empty() => "-".to_owned(),
+        Value::Object(pairs) => {
+            let pairs = pairs
+                .iter()
+                .map(|(name, value)| format!("{name}={}", text(value)));
+            pairs.collect::<Vec<_>>().join(" ")
+        }
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
 }
 

@@ -1,6 +1,12 @@
 //! `environments.settings`
 
-use maitred_core::agent::{Enforcement, Origin, Settings, TokenPolicy};
+use std::collections::BTreeMap;
+
+use maitred_core::{
+    agent::{Enforcement, Origin, Settings},
+    claims::{ClaimFor, ClaimName, ClaimPolicy, ClaimPolicyError},
+    policy::{Leeway, MaxLifetime, TokenPolicy},
+};
 use serde::{Deserialize, Serialize};
 
 use super::same;
@@ -17,6 +23,26 @@ pub(crate) struct SettingsJson {
     email_required: bool,
     #[serde(default)]
     enforcement: EnforcementJson,
+    #[serde(default)]
+    audience_required: bool,
+    #[serde(default)]
+    issuer_required: bool,
+    #[serde(default)]
+    one_time_tokens: bool,
+    #[serde(default)]
+    actors_refused: bool,
+    #[serde(default)]
+    claims: BTreeMap<String, ClaimForJson>,
+    #[serde(default)]
+    kept_claims: BTreeMap<String, bool>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ClaimForJson {
+    Agent,
+    Actions,
+    Nobody,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -30,6 +56,7 @@ pub(crate) enum EnforcementJson {
 
 impl From<&Settings> for SettingsJson {
     fn from(settings: &Settings) -> Self {
+        let tokens = &settings.tokens;
         Self {
             origins: settings
                 .origins
@@ -39,10 +66,24 @@ impl From<&Settings> for SettingsJson {
             sign_in_url: settings.sign_in_url.clone(),
             suggestions: settings.suggestions.clone(),
             accent: settings.accent.clone(),
-            leeway: settings.tokens.leeway,
-            max_lifetime: settings.tokens.max_lifetime,
-            email_required: settings.tokens.email_required,
+            leeway: tokens.leeway.seconds(),
+            max_lifetime: tokens.max_lifetime.seconds(),
+            email_required: tokens.email_required,
             enforcement: settings.enforcement.into(),
+            audience_required: tokens.audience_required,
+            issuer_required: tokens.issuer_required,
+            one_time_tokens: tokens.one_time,
+            actors_refused: !tokens.actors_allowed,
+            claims: settings
+                .claims
+                .set_for_whom()
+                .map(|(name, for_whom)| (name.to_string(), for_whom.into()))
+                .collect(),
+            kept_claims: settings
+                .claims
+                .set_kept()
+                .map(|(name, kept)| (name.to_string(), kept))
+                .collect(),
         }
     }
 }
@@ -51,7 +92,7 @@ impl TryFrom<SettingsJson> for Settings {
     type Error = StoreError;
 
     fn try_from(json: SettingsJson) -> Result<Self, StoreError> {
-        let corrupt = StoreError::Corrupt {
+        let corrupt = || StoreError::Corrupt {
             table: "environments",
             column: "settings",
         };
@@ -61,19 +102,47 @@ impl TryFrom<SettingsJson> for Settings {
             .map(|text| Origin::parse(text))
             .collect();
         Ok(Self {
-            origins: origins.map_err(|_| corrupt)?,
+            origins: origins.map_err(|_| corrupt())?,
             sign_in_url: json.sign_in_url,
             suggestions: json.suggestions,
             accent: json.accent,
             tokens: TokenPolicy {
-                leeway: json.leeway,
-                max_lifetime: json.max_lifetime,
+                leeway: Leeway::new(json.leeway).map_err(|_| corrupt())?,
+                max_lifetime: MaxLifetime::new(json.max_lifetime).map_err(|_| corrupt())?,
                 email_required: json.email_required,
+                audience_required: json.audience_required,
+                issuer_required: json.issuer_required,
+                one_time: json.one_time_tokens,
+                actors_allowed: !json.actors_refused,
             },
+            claims: claims(json.claims, json.kept_claims).map_err(|_| corrupt())?,
             enforcement: json.enforcement.into(),
         })
     }
 }
+
+fn claims(
+    for_whom: BTreeMap<String, ClaimForJson>,
+    kept: BTreeMap<String, bool>,
+) -> Result<ClaimPolicy, ClaimPolicyError> {
+    let mut policy = ClaimPolicy::default();
+    for (name, for_whom) in for_whom {
+        policy.set(name.parse::<ClaimName>()?, for_whom.into())?;
+    }
+    for (name, kept) in kept {
+        policy.keep(name.parse::<ClaimName>()?, kept)?;
+    }
+    Ok(policy)
+}
+
+same!(
+    ClaimFor,
+    ClaimForJson {
+        Agent,
+        Actions,
+        Nobody
+    }
+);
 
 same!(
     Enforcement,

@@ -1,8 +1,10 @@
 //! Agents and their environments.
 
 use maitred_core::{
-    agent::{Agent, Enforcement, Origin, Settings, TokenPolicy},
+    agent::{Agent, Enforcement, Origin, Settings},
+    claims::parse_claim_for,
     id::AgentId,
+    policy::{Leeway, MaxLifetime, TokenPolicy},
     scope::{Environment, Scope},
 };
 use maitred_store::StoreError;
@@ -16,11 +18,13 @@ fn settings(origin: &str) -> Settings {
         suggestions: vec!["Where is my order?".to_owned()],
         accent: Some("#2f6f4f".to_owned()),
         tokens: TokenPolicy {
-            leeway: 5,
-            max_lifetime: 600,
+            leeway: Leeway::new(5).unwrap(),
+            max_lifetime: MaxLifetime::new(600).unwrap(),
             email_required: false,
+            ..TokenPolicy::default()
         },
         enforcement: Enforcement::Report,
+        ..Settings::default()
     }
 }
 
@@ -80,6 +84,66 @@ async fn settings_are_changed_in_one_environment_only() {
         store.settings(staging).await.unwrap(),
         Some(Settings::default())
     );
+    assert_eq!(store.audited().await.last().unwrap(), "settings_changed");
+}
+
+#[tokio::test]
+async fn every_setting_is_read_back_as_it_was_set() {
+    let store = TestStore::new().await;
+    let site = store.site().await;
+    let mut settings = settings("https://new.example");
+    settings.tokens = TokenPolicy {
+        leeway: Leeway::new(0).unwrap(),
+        max_lifetime: MaxLifetime::new(86_400).unwrap(),
+        email_required: false,
+        audience_required: true,
+        issuer_required: true,
+        one_time: true,
+        actors_allowed: false,
+    };
+    for text in ["plan=agent", "phone_number=none", "email=actions"] {
+        let (claim, for_whom) = parse_claim_for(text).unwrap();
+        settings.claims.set(claim, for_whom).unwrap();
+    }
+    settings
+        .claims
+        .keep("email".parse().unwrap(), false)
+        .unwrap();
+
+    let found = store.change_settings(site.scope, &settings).await.unwrap();
+
+    assert!(found);
+    assert_eq!(store.settings(site.scope).await.unwrap(), Some(settings));
+}
+
+#[tokio::test]
+async fn settings_of_an_earlier_release_are_as_they_were() {
+    let store = TestStore::new().await;
+    let site = store.site().await;
+    store
+        .tamper(
+            r#"UPDATE environments SET settings = '{"origins":[],"sign_in_url":null,"suggestions":[],"accent":null,"leeway":60,"max_lifetime":3600,"email_required":true}'"#,
+        )
+        .await;
+
+    let settings = store.settings(site.scope).await.unwrap();
+
+    assert_eq!(settings, Some(Settings::default()));
+}
+
+#[tokio::test]
+async fn settings_of_an_agent_that_does_not_exist_are_not_changed() {
+    let store = TestStore::new().await;
+    let scope = Scope {
+        agent: AgentId::new(&store.clock),
+        environment: Environment::Production,
+    };
+    let changes = store.changes().await.unwrap();
+
+    let found = store.change_settings(scope, &Settings::default()).await;
+
+    assert!(!found.unwrap());
+    assert_eq!(store.changes().await.unwrap(), changes);
 }
 
 #[tokio::test]

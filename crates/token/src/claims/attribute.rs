@@ -106,9 +106,10 @@ pub(super) fn read(claims: Object<'_>, warnings: &mut Vec<Warning>) -> BTreeMap<
         if has_meaning(&name) {
             continue;
         }
-        let attribute = match name.chars().count() {
-            1..=MAX_NAME_CHARS => Attribute::from_json(value.into_value()),
-            _ => Err(NotAnAttribute::Name),
+        let attribute = if is_short_enough(&name) {
+            Attribute::from_json(value.into_value())
+        } else {
+            Err(NotAnAttribute::Name)
         };
         match attribute {
             Err(because) => warnings.push(Warning::dropped(&name, because)),
@@ -122,6 +123,15 @@ pub(super) fn read(claims: Object<'_>, warnings: &mut Vec<Warning>) -> BTreeMap<
         warnings.push(Warning::TooManyAttributes { dropped });
     }
     attributes
+}
+
+/// Whether a claim of that name is an attribute, if its value is fit for one.
+pub fn is_attribute_name(claim: &str) -> bool {
+    is_short_enough(claim) && !has_meaning(claim)
+}
+
+fn is_short_enough(name: &str) -> bool {
+    (1..=MAX_NAME_CHARS).contains(&name.chars().count())
 }
 
 /// Whether a claim has a meaning of its own, here or in the protocols that use

@@ -72,6 +72,36 @@ fn t10_a_member_of_staff_who_acts_as_the_user_is_named() {
 }
 
 #[test]
+fn t9_a_token_without_an_id_is_refused_where_each_is_good_once() {
+    let once = verifier_with(Policy {
+        jti_required: true,
+        ..policy()
+    });
+
+    for jti in [json!(null), json!(""), json!(7), json!(["a"])] {
+        let token = token_with(json!({ "jti": jti }));
+        let refused = once.verify(&token, NOW).unwrap_err();
+
+        assert_eq!(refused.refusal, Refusal::MissingJti, "{jti}");
+        assert_eq!(refused.stage, Stage::AfterSignature);
+        let steps = once.explain(&token, NOW).steps;
+        assert!(matches!(
+            steps.last().unwrap(),
+            Step {
+                check: Check::TokenId,
+                outcome: Outcome::Failed {
+                    code: "missing_jti",
+                    ..
+                }
+            }
+        ));
+        assert!(verifier().verify(&token, NOW).is_ok());
+    }
+    let token = token_with(json!({ "jti": "a" }));
+    assert_eq!(once.verify(&token, NOW).unwrap().jti(), Some("a"));
+}
+
+#[test]
 fn t10_an_actor_who_is_not_named_does_not_pass_for_the_user() {
     for act in [
         json!("staff-7"),
