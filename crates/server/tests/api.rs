@@ -10,6 +10,7 @@ mod api {
     mod isolation;
     mod limits;
     mod pages;
+    mod policy;
     mod sessions;
     mod tokens;
     mod turns;

@@ -83,7 +83,7 @@ fn a_claim_for_actions_is_kept_and_one_for_nobody_is_dropped() {
 }
 
 #[test]
-fn g10_what_a_model_is_told_is_cleaned_and_cut() {
+fn t11_what_a_model_is_told_is_cleaned_and_cut() {
     let mut identity = sarah();
     identity.name = Some(format!("a\u{202e}\u{200b}\u{e0041}\nb{}", "x".repeat(200)));
 
