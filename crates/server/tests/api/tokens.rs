@@ -1,8 +1,9 @@
 //! What a refused token is told, in staging and in production.
 
+use aws_lc_rs::hmac;
 use axum::http::StatusCode;
 use maitred_core::scope::Environment;
-use maitred_token::{base64url, mint_hs256};
+use maitred_token::{Secret, base64url, mint_hs256};
 use serde_json::{Value, json};
 
 use super::support::TestApp;
@@ -91,12 +92,21 @@ async fn until_the_signature_is_good_only_staging_names_the_fault() {
         let nested = format!("{forged}.x.y");
         let huge = "a".repeat(9_000);
 
+        // Well signed all of them, but what is wrong with the header comes first.
+        let headed = |more: &str| {
+            let header = format!(r#"{{"alg":"HS256","kid":"{kid}"{more}}}"#);
+            signed(secret, &header, &claims.to_string())
+        };
+
         for (token, code) in [
             (forged, "bad_signature"),
             (other_key, "unknown_key"),
             (unsigned, "algorithm_not_allowed"),
             (nested, "malformed"),
             (huge, "too_large"),
+            (headed(r#","crit":["exp"]"#), "header_not_supported"),
+            (headed(r#","typ":"at+jwt""#), "type_not_allowed"),
+            (headed(r#","alg":"HS256""#), "duplicate_member"),
         ] {
             let answer = app.opens(environment, json!({ "token": token })).await;
 
@@ -108,6 +118,89 @@ async fn until_the_signature_is_good_only_staging_names_the_fault() {
             assert_eq!(answer.code(), expected, "{environment}: {code}");
         }
     }
+}
+
+#[tokio::test]
+async fn t3_a_claim_that_is_there_twice_is_named_behind_a_good_signature() {
+    let app = TestApp::new().await;
+    let (id, secret) = app.key(Environment::Production);
+    let now = app.clock.now().as_second();
+    let claims = format!(
+        r#"{{"sub":"sarah","email":"sarah@example.com","exp":{},"sub":"tom"}}"#,
+        now + 600
+    );
+    let header = format!(r#"{{"alg":"HS256","kid":"{id}"}}"#);
+
+    let answer = app
+        .opens(
+            Environment::Production,
+            json!({ "token": signed(secret, &header, &claims) }),
+        )
+        .await;
+
+    assert_eq!(answer.code(), "duplicate_member");
+}
+
+#[tokio::test]
+async fn k6_a_token_of_a_key_that_is_revoked_or_past_its_date_is_refused() {
+    let app = TestApp::new().await;
+    let token = app.token("sarah");
+    let staging = app.signed(Environment::Staging, &app.claims("sarah"));
+    for environment in Environment::ALL {
+        let (id, _) = app.key(environment);
+        let revoked = app.store.revoke_key(app.scope(environment), *id).await;
+        assert!(revoked.unwrap());
+    }
+
+    let production = app.opens(Environment::Production, json!({ "token": token }));
+    let staging = app.opens(Environment::Staging, json!({ "token": staging }));
+    let (production, staging) = tokio::join!(production, staging);
+
+    assert_eq!(production.code(), "invalid_token");
+    assert_eq!(staging.code(), "key_revoked");
+}
+
+/// A token over exactly this text, where a library would write its own.
+fn signed(secret: &Secret, header: &str, claims: &str) -> String {
+    let message = format!(
+        "{}.{}",
+        base64url(header.as_bytes()),
+        base64url(claims.as_bytes())
+    );
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+    let signature = hmac::sign(&key, message.as_bytes());
+    format!("{message}.{}", base64url(signature.as_ref()))
+}
+
+/// Every code that the rules promise today is in an assertion of this suite.
+#[test]
+fn every_code_of_a_refusal_is_tried_over_http() {
+    let rules = include_str!("../../../../docs/rules/identity.md");
+    let table = rules
+        .split_once("## What a refusal looks like")
+        .expect("the rules list the codes")
+        .1;
+    let promised: Vec<&str> = table
+        .lines()
+        .filter(|line| line.starts_with("| `") && line.ends_with("| yes |"))
+        .flat_map(|line| line.split('|').nth(1).unwrap().split('`'))
+        .filter(|code| code.len() > 5 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        .collect();
+    assert!(promised.len() >= 30, "the table is not read any more");
+    let here = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api");
+    let tests: String = std::fs::read_dir(here)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+
+    let untried: Vec<&str> = promised
+        .into_iter()
+        .filter(|code| !tests.contains(&format!("\"{code}\"")))
+        .collect();
+
+    assert_eq!(untried, Vec::<&str>::new());
 }
 
 #[tokio::test]
