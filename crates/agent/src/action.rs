@@ -20,6 +20,7 @@ mod outbound;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use maitred_core::{
     action::{Call, Failure},
     id::ConversationId,
@@ -41,6 +42,8 @@ pub struct Context<'c> {
     pub session: &'c Session,
     /// The conversation.
     pub conversation: ConversationId,
+    /// When it is made: what the session proves depends on it.
+    pub now: Timestamp,
 }
 
 /// Why a call gave no result.
@@ -52,7 +55,7 @@ pub enum ActionError {
     /// The model's arguments do not fit the schema.
     #[error("the arguments do not fit: {0}")]
     BadArguments(#[from] BadArguments),
-    /// A value of the identity is needed that the token did not carry.
+    /// A value is needed that nobody vouched for: not the token, not a code.
     #[error("`{{{{{0}}}}}` is not known of this visitor")]
     Absent(String),
     /// A value cannot stand where the definition puts it (rules G9, I1).
@@ -111,11 +114,10 @@ impl Runner {
         action: &Action,
         call: &Call,
         context: Context<'_>,
-        now: jiff::Timestamp,
     ) -> Result<serde_json::Value, ActionError> {
         arguments::check(&action.parameters, &call.arguments)?;
         let request = http::build(action, call, context)?;
-        let assertion = self.assertions.sign(action, call, context, &request, now);
+        let assertion = self.assertions.sign(action, call, context, &request);
         self.outbound
             .send(request, &assertion, &call.id.to_string())
             .await

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use maitred_core::{
     action::Outcome,
-    assurance::Assurance,
+    assurance::Standing,
     conversation::{Body, EntryNumber, NewEntry, Status, Transcript},
     event::Event,
     id::{ConversationId, EntryId},
@@ -154,7 +154,10 @@ impl Turn<'_> {
             return Ok((Grant::Ended, None));
         };
         if let Some(Found::Live(session)) = store.session_by_id(id).await? {
-            return Ok((Grant::Alive(session.assurance()), Some(session)));
+            return Ok((
+                Grant::Alive(session.standing(store.clock.now())),
+                Some(session),
+            ));
         }
         let owner = store.owner_of(self.conversation).await?;
         let rose = match owner {
@@ -163,7 +166,7 @@ impl Turn<'_> {
         };
         Ok((
             if rose {
-                Grant::Alive(Assurance::Anonymous)
+                Grant::Alive(Standing::ANONYMOUS)
             } else {
                 Grant::Ended
             },

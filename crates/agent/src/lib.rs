@@ -46,6 +46,15 @@ pub trait Announce: Send + Sync {
     fn announce(&self, owner: Owner, event: Event);
 }
 
+/// Whether one-time codes can be sent, so that a visitor may be told of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codes {
+    /// They can.
+    Sent,
+    /// There is no mail server to send them with.
+    Unavailable,
+}
+
 /// Runs turns. Cheap to clone.
 #[derive(Clone)]
 pub struct Agent(Arc<Inner>);
@@ -54,6 +63,7 @@ struct Inner {
     store: Store,
     engine: Engine,
     runner: Runner,
+    codes: Codes,
     embedder: Arc<Embedder>,
     brains: Mutex<HashMap<AgentId, Arc<Slot>>>,
 }
@@ -64,11 +74,12 @@ type Slot = tokio::sync::Mutex<Option<(i64, Arc<Brain>)>>;
 
 impl Agent {
     /// Puts together what turns need.
-    pub fn new(store: Store, engine: Engine, runner: Runner) -> Self {
+    pub fn new(store: Store, engine: Engine, runner: Runner, codes: Codes) -> Self {
         Self(Arc::new(Inner {
             store,
             engine,
             runner,
+            codes,
             embedder: Arc::new(Embedder::new()),
             brains: Mutex::default(),
         }))

@@ -116,6 +116,10 @@ id!(
     /// Names a line of the audit log: `aud_0197f6…`.
     AuditId, "aud"
 );
+id!(
+    /// Names a one-time code that was asked for, and says nothing of its digits: `otc_0197f6…`.
+    CodeId, "otc"
+);
 
 #[cfg(test)]
 mod tests {

@@ -10,8 +10,6 @@ use jiff::Timestamp;
 use maitred_token::{Verified, fit_for_greeting};
 use serde_json::Value;
 
-use crate::assurance::Assurance;
-
 /// What a verified token proves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Identity {
@@ -47,12 +45,6 @@ pub struct Email {
 }
 
 impl Identity {
-    /// How far this identity is proven. A token proves `verified`; whether that
-    /// is `fresh` enough is asked per Action.
-    pub fn assurance(&self) -> Assurance {
-        Assurance::Verified
-    }
-
     /// The name for a greeting: `given_name`, else `name` whole, if it is fit for one.
     pub fn greeting_name(&self) -> Option<&str> {
         self.given_name
@@ -69,10 +61,11 @@ impl Identity {
             .filter(|name| fit_for_greeting(name))
     }
 
-    /// What `{{user.…}}` stands for in an Action, by its path without the braces.
+    /// What the token alone says of `{{user.…}}`; Actions ask
+    /// [`Session::value`](crate::session::Session::value).
     ///
     /// An address that is only claimed is absent, as is anything the token did
-    /// not carry: an absent value fails the call before it is sent (rule I1).
+    /// not carry.
     pub fn value(&self, path: &str) -> Option<String> {
         match path {
             "user.id" => Some(self.subject.clone()),

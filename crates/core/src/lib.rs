@@ -5,15 +5,16 @@
 //! learn meanwhile is an [`event`].
 //!
 //! Not here: anything that waits. This crate does no IO, knows no database, no
-//! network and no environment. The two exceptions are named where they stand:
-//! [`clock::Clock`] reads the time, [`session::Secret`] asks the operating
-//! system for random bytes.
+//! network and no environment. The exceptions are named where they stand:
+//! [`clock::Clock`] reads the time, [`session::Secret`] and
+//! [`code::OneTimeCode`] ask the operating system for random bytes.
 
 pub mod action;
 pub mod agent;
 pub mod assurance;
 pub mod claims;
 pub mod clock;
+pub mod code;
 pub mod conversation;
 pub mod event;
 pub mod id;

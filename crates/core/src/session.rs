@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    assurance::Assurance,
+    assurance::Standing,
+    code::ProvenAddress,
     id::{ContactId, KeyId, SessionId, VisitorId},
     identity::Identity,
     scope::{Owner, Scope},
@@ -25,6 +26,9 @@ pub struct Session {
     pub scope: Scope,
     /// Who is in it, and with what proof.
     pub holder: Holder,
+    /// The address that its holder proved by a one-time code in it, if any.
+    /// Whether that still counts is asked of [`proven_address`](Self::proven_address).
+    pub proven: Option<ProvenAddress>,
     /// Where the page said it was loaded from: a claim by the client.
     pub page_origin: String,
     /// When it ends unless it is renewed.
@@ -76,10 +80,46 @@ impl Session {
         now.checked_add(wait).ok()
     }
 
-    /// How sure we are of its holder (rule A1).
-    pub fn assurance(&self) -> Assurance {
-        self.identity()
-            .map_or(Assurance::Anonymous, Identity::assurance)
+    /// How sure we are of its holder, now (rule A1). This is the one place that
+    /// says so: `fresh` is then asked of it per Action.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        match (&self.holder, self.proven_address(now)) {
+            (Holder::Verified { identity, .. }, _) => Standing::verified(identity.auth_time, now),
+            (Holder::Anonymous(_), Some(_)) => Standing::CODE,
+            (Holder::Anonymous(_), None) => Standing::ANONYMOUS,
+        }
+    }
+
+    /// The address that its holder proved by a one-time code, while that counts
+    /// (rule A3).
+    pub fn proven_address(&self, now: Timestamp) -> Option<&ProvenAddress> {
+        self.proven.as_ref().filter(|proven| proven.until > now)
+    }
+
+    /// The address of its holder that somebody vouches for: the site, or a
+    /// one-time code in this session (rule T5). Of somebody the site knows it is
+    /// the site's address or none, never another that they proved.
+    pub fn email(&self, now: Timestamp) -> Option<&str> {
+        let proven = self.proven_address(now).map(|proven| &proven.address);
+        match &self.holder {
+            Holder::Anonymous(_) => proven.map(|address| address.as_str()),
+            Holder::Verified { identity, .. } => {
+                let email = identity.email.as_ref()?;
+                let vouched =
+                    email.verified || proven.is_some_and(|proven| proven.is(&email.address));
+                vouched.then_some(email.address.as_str())
+            }
+        }
+    }
+
+    /// What `{{user.…}}` stands for in an Action, by its path without the braces.
+    /// What is not known is absent, and an absent value fails the call before it
+    /// is sent (rule I1).
+    pub fn value(&self, path: &str, now: Timestamp) -> Option<String> {
+        if path == "user.email" {
+            return self.email(now).map(str::to_owned);
+        }
+        self.identity()?.value(path)
     }
 }
 
@@ -170,7 +210,157 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::SignedDuration;
+
     use super::*;
+    use crate::{
+        assurance::{Assurance, Requires},
+        clock::Clock,
+        code::EmailAddress,
+        id::AgentId,
+        identity::Email,
+        scope::Environment,
+    };
+
+    fn noon() -> Timestamp {
+        "2026-03-01T12:00:00Z".parse().unwrap()
+    }
+
+    fn session(holder: Holder) -> Session {
+        let clock = Clock::manual(noon());
+        Session {
+            id: SessionId::new(&clock),
+            scope: Scope {
+                agent: AgentId::new(&clock),
+                environment: Environment::Production,
+            },
+            holder,
+            proven: None,
+            page_origin: "https://shop.example".to_owned(),
+            expires_at: Timestamp::MAX,
+        }
+    }
+
+    fn anonymous() -> Session {
+        session(Holder::Anonymous(VisitorId::new(&Clock::manual(noon()))))
+    }
+
+    /// Somebody whose token names this address, or none.
+    fn verified(email: Option<Email>) -> Session {
+        let clock = Clock::manual(noon());
+        session(Holder::Verified {
+            contact: ContactId::new(&clock),
+            key: KeyId::new(&clock),
+            identity: Box::new(Identity {
+                subject: "42".to_owned(),
+                email,
+                name: None,
+                given_name: None,
+                locale: None,
+                zoneinfo: None,
+                phone_number: None,
+                auth_time: Some(noon()),
+                actor: None,
+                attributes: BTreeMap::new(),
+            }),
+        })
+    }
+
+    /// An address that the site does not vouch for.
+    fn claimed(address: &str) -> Option<Email> {
+        Some(Email {
+            address: address.to_owned(),
+            verified: false,
+        })
+    }
+
+    /// Who proved that address until half past twelve.
+    fn having_proven(session: Session, address: &str) -> Session {
+        Session {
+            proven: Some(ProvenAddress {
+                address: EmailAddress::parse(address).unwrap(),
+                until: noon() + SignedDuration::from_mins(30),
+            }),
+            ..session
+        }
+    }
+
+    #[test]
+    fn a1_the_session_alone_says_how_far_its_holder_is_proven() {
+        let standing = |session: &Session| session.standing(noon()).assurance();
+
+        assert_eq!(standing(&anonymous()), Assurance::Anonymous);
+        assert_eq!(
+            standing(&having_proven(anonymous(), "sarah@shop.example")),
+            Assurance::Code
+        );
+        assert_eq!(standing(&verified(None)), Assurance::Verified);
+        assert_eq!(
+            standing(&having_proven(verified(None), "sarah@shop.example")),
+            Assurance::Verified
+        );
+    }
+
+    #[test]
+    fn a3_what_a_code_proved_counts_for_its_time_and_no_longer() {
+        let sarah = having_proven(anonymous(), "sarah@shop.example");
+        let minutes = |minutes| noon() + SignedDuration::from_mins(minutes);
+
+        for (now, assurance, email) in [
+            (minutes(29), Assurance::Code, Some("sarah@shop.example")),
+            (minutes(30), Assurance::Anonymous, None),
+        ] {
+            assert_eq!(sarah.standing(now).assurance(), assurance);
+            assert_eq!(sarah.value("user.email", now).as_deref(), email);
+        }
+    }
+
+    #[test]
+    fn a2_a_code_gives_an_address_and_nothing_else_of_an_identity() {
+        let sarah = having_proven(anonymous(), "sarah@shop.example");
+
+        assert_eq!(sarah.value("user.id", noon()), None);
+        assert!(sarah.identity().is_none());
+        assert!(matches!(sarah.owner(), Owner::Visitor(_)));
+        assert!(!sarah.standing(noon()).reaches(Requires::Verified));
+    }
+
+    #[test]
+    fn t5_an_address_the_site_does_not_vouch_for_is_absent_unless_a_code_proved_it() {
+        let address = "sarah@shop.example";
+        let email = |session: Session| session.value("user.email", noon());
+
+        assert_eq!(email(verified(claimed(address))), None);
+        assert_eq!(
+            email(having_proven(
+                verified(claimed(address)),
+                "tom@shop.example"
+            )),
+            None
+        );
+        assert_eq!(
+            email(having_proven(verified(claimed(address)), address)).as_deref(),
+            Some(address)
+        );
+    }
+
+    #[test]
+    fn t5_a_proven_address_never_takes_the_place_of_the_sites() {
+        let vouched = Some(Email {
+            address: "sarah@shop.example".to_owned(),
+            verified: true,
+        });
+        let email =
+            |session| having_proven(session, "tom@shop.example").value("user.email", noon());
+
+        assert_eq!(
+            email(verified(vouched)).as_deref(),
+            Some("sarah@shop.example")
+        );
+        assert_eq!(email(verified(None)), None);
+    }
 
     #[test]
     fn a_secret_is_parsed_back_and_hashes_alike() {

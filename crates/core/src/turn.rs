@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     action::{Call, Refused},
-    assurance::Assurance,
+    assurance::{Requires, Standing},
     conversation::{Author, Body, Entry, Status, Transcript},
     id::CallId,
 };
@@ -34,7 +34,7 @@ pub struct Rules {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ActionRule {
     /// How far the visitor must be proven.
-    pub requires: Assurance,
+    pub requires: Requires,
     /// Whether a call whose end is unknown may be sent again.
     pub safe_to_repeat: bool,
 }
@@ -53,8 +53,8 @@ impl Default for Rules {
 /// As whom a turn runs: read again from the session before each step (rule A1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
-    /// The session that posted the message lives, and has this assurance.
-    Alive(Assurance),
+    /// The session that posted the message lives, and is proven this far.
+    Alive(Standing),
     /// It has ended; nothing may be done in its name.
     Ended,
 }
@@ -92,8 +92,8 @@ pub fn next_step<'t>(transcript: &'t Transcript, rules: &Rules, grant: Grant) ->
         return Step::Done;
     }
     let open = calls.open();
-    let assurance = match standing(turn, rules, grant) {
-        Ok(assurance) => assurance,
+    let standing = match goes_on(turn, rules, grant) {
+        Ok(standing) => standing,
         // Every call gets a result, in this turn: nobody may find it open later
         // and run it as somebody else.
         Err(status) => {
@@ -105,7 +105,7 @@ pub fn next_step<'t>(transcript: &'t Transcript, rules: &Rules, grant: Grant) ->
     };
     if let Some((call, reason)) = open
         .iter()
-        .find_map(|call| Some((*call, refusal(call, rules, assurance)?)))
+        .find_map(|call| Some((*call, refusal(call, rules, standing)?)))
     {
         return Step::Refuse(call, reason);
     }
@@ -119,8 +119,8 @@ pub fn next_step<'t>(transcript: &'t Transcript, rules: &Rules, grant: Grant) ->
 }
 
 /// As whom the turn goes on, or how it is closed.
-fn standing(turn: &[Entry], rules: &Rules, grant: Grant) -> Result<Assurance, Status> {
-    let Grant::Alive(assurance) = grant else {
+fn goes_on(turn: &[Entry], rules: &Rules, grant: Grant) -> Result<Standing, Status> {
+    let Grant::Alive(standing) = grant else {
         return Err(Status::Cancelled);
     };
     if count(turn, |body| matches!(body, Body::Status(Status::Resumed))) > 1 {
@@ -129,14 +129,14 @@ fn standing(turn: &[Entry], rules: &Rules, grant: Grant) -> Result<Assurance, St
     if count(turn, |body| matches!(body, Body::CallAsked(_))) > rules.max_calls {
         return Err(Status::GaveUp);
     }
-    Ok(assurance)
+    Ok(standing)
 }
 
 /// Why this call may not run for somebody proven that far.
-fn refusal(call: &Call, rules: &Rules, assurance: Assurance) -> Option<Refused> {
+fn refusal(call: &Call, rules: &Rules, standing: Standing) -> Option<Refused> {
     match rules.actions.get(&call.action) {
         None => Some(Refused::NoSuchAction),
-        Some(rule) if rule.requires > assurance => Some(Refused::AssuranceTooLow),
+        Some(rule) if !standing.reaches(rule.requires) => Some(Refused::AssuranceTooLow),
         Some(_) => None,
     }
 }

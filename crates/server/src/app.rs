@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use maitred_agent::{
-    Agent, Announce,
+    Agent, Announce, Codes,
     action::{Assertions, Outbound, Runner},
     engine::Engine,
     model::scripted::ScriptedModel,
@@ -76,7 +76,7 @@ impl App {
         };
         let hub = Arc::new(Hub::default());
         let tasks = Tasks::default();
-        let agent = Agent::new(store.clone(), engine, runner);
+        let agent = Agent::new(store.clone(), engine, runner, Codes::Unavailable);
         let turns = Turns::new(agent.clone(), hub.clone(), tasks.clone());
         let unfinished = store.conversations_with_a_turn().await?;
         turns.resume(unfinished).await?;

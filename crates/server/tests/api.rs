@@ -5,6 +5,7 @@ mod api {
     mod routes;
     mod support;
 
+    mod assurance;
     mod conversations;
     mod events;
     mod isolation;

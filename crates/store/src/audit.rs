@@ -17,6 +17,7 @@ pub(crate) enum Audited {
     KeyRevoked,
     ConversationMoved,
     ConversationSplit,
+    AddressProven,
 }
 
 impl Audited {
@@ -28,6 +29,7 @@ impl Audited {
             Self::KeyRevoked => "key_revoked",
             Self::ConversationMoved => "conversation_moved",
             Self::ConversationSplit => "conversation_split",
+            Self::AddressProven => "address_proven",
         }
     }
 }

@@ -55,6 +55,7 @@ impl Store {
                 identity: Box::new(proven.identity),
                 key: proven.key,
             },
+            proven: None,
             page_origin: page_origin.to_owned(),
             expires_at: proven.lasts_until,
         };

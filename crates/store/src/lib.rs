@@ -20,6 +20,7 @@ mod writer;
 mod actions;
 mod agents;
 mod audit;
+mod codes;
 mod contacts;
 mod conversations;
 mod entries;
@@ -38,6 +39,7 @@ mod seal;
 mod sessions;
 
 pub use actions::StoredAction;
+pub use codes::{Asked, MAX_TRIES, Tried};
 pub use conversations::{Cursor, NotACursor, Page};
 pub use entries::{Appended, Posted, TurnMark};
 pub use error::{OpenError, StoreError};

@@ -10,7 +10,7 @@ use maitred_core::{
 };
 
 use crate::{
-    Store, StoreError,
+    Store, StoreError, codes,
     db::{Tx, execute, optional, optional_in},
     row::{IdentityJson, json, parsed, time, to_json},
 };
@@ -47,6 +47,8 @@ struct SessionRow {
     page_origin: String,
     expires_at: i64,
     ended_at: Option<i64>,
+    address: Option<String>,
+    proven_until: Option<i64>,
 }
 
 impl Store {
@@ -74,6 +76,7 @@ impl Store {
             id: SessionId::new(&self.clock),
             scope,
             holder: Holder::Anonymous(id),
+            proven: None,
             page_origin: page_origin.to_owned(),
             expires_at,
         };
@@ -101,9 +104,13 @@ impl Store {
     /// The session that this secret opens.
     pub async fn session(&self, secret: &Secret) -> Result<Option<Found>, StoreError> {
         const SQL: &str = "
-            SELECT id, agent_id, environment, visitor_id, contact_id, key_id, identity,
-                page_origin, expires_at, ended_at
-            FROM sessions WHERE secret_hash = $1";
+            SELECT sessions.id, sessions.agent_id, sessions.environment, visitor_id, contact_id,
+                key_id, identity, page_origin, sessions.expires_at, ended_at,
+                codes.address, codes.proven_until
+            FROM sessions
+                LEFT JOIN codes ON codes.session_id = sessions.id
+                    AND codes.proven_until IS NOT NULL
+            WHERE sessions.secret_hash = $1";
         let row = optional!(&self.db, SessionRow, SQL, secret.hash())?;
         row.map(|row| self.found(row)).transpose()
     }
@@ -111,9 +118,13 @@ impl Store {
     /// The session by its id: as whom a turn runs (rule A1).
     pub async fn session_by_id(&self, id: SessionId) -> Result<Option<Found>, StoreError> {
         const SQL: &str = "
-            SELECT id, agent_id, environment, visitor_id, contact_id, key_id, identity,
-                page_origin, expires_at, ended_at
-            FROM sessions WHERE id = $1";
+            SELECT sessions.id, sessions.agent_id, sessions.environment, visitor_id, contact_id,
+                key_id, identity, page_origin, sessions.expires_at, ended_at,
+                codes.address, codes.proven_until
+            FROM sessions
+                LEFT JOIN codes ON codes.session_id = sessions.id
+                    AND codes.proven_until IS NOT NULL
+            WHERE sessions.id = $1";
         let row = optional!(&self.db, SessionRow, SQL, id.to_string())?;
         row.map(|row| self.found(row)).transpose()
     }
@@ -234,6 +245,7 @@ impl Store {
                 environment: parsed(&row.environment, TABLE, "environment")?,
             },
             holder,
+            proven: codes::proven(row.address.as_deref(), row.proven_until)?,
             page_origin: row.page_origin,
             expires_at,
         }))

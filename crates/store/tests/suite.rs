@@ -10,6 +10,7 @@ mod suite {
 
     mod actions;
     mod agents;
+    mod codes;
     mod conversations;
     mod entries;
     mod events;

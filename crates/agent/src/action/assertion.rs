@@ -50,37 +50,43 @@ impl Assertions {
         call: &Call,
         context: Context<'_>,
         request: &Request,
-        now: jiff::Timestamp,
     ) -> String {
-        let claims = self.claims(&action.name, call.id, context, request, now);
+        let claims = self.claims(action, call.id, context, request);
         self.key(context.scope.environment)
             .sign("maitred-action+jwt", &claims)
     }
 
     fn claims(
         &self,
-        action: &str,
+        action: &Action,
         call: CallId,
         context: Context<'_>,
         request: &Request,
-        now: jiff::Timestamp,
     ) -> Value {
+        let (session, now) = (context.session, context.now);
         let mut claims = Map::new();
         let mut put = |name: &str, value: Value| _ = claims.insert(name.to_owned(), value);
         put("iss", self.issuer(context.scope.environment).into());
         put("aud", request.url.origin().ascii_serialization().into());
         put("agent", context.scope.agent.to_string().into());
         put("environment", context.scope.environment.as_str().into());
-        put("action", action.into());
+        put("action", action.name.as_str().into());
         put("conversation", context.conversation.to_string().into());
         put("call", call.to_string().into());
-        put("assurance", context.session.assurance().as_str().into());
-        if let Some(identity) = context.session.identity() {
+        let assurance = session.standing(now).assurance_for(action.requires);
+        put("assurance", assurance.as_str().into());
+        let vouched = session.email(now);
+        // At `code` there is an address and no subject.
+        let told = session
+            .identity()
+            .and_then(|identity| identity.email.as_ref())
+            .map(|email| email.address.as_str());
+        if let Some(email) = vouched.or(told) {
+            put("email", email.into());
+            put("email_verified", vouched.is_some().into());
+        }
+        if let Some(identity) = session.identity() {
             put("sub", identity.subject.as_str().into());
-            if let Some(email) = &identity.email {
-                put("email", email.address.as_str().into());
-                put("email_verified", email.verified.into());
-            }
             if let Some(at) = identity.auth_time {
                 put("auth_time", at.as_second().into());
             }

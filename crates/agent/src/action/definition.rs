@@ -5,7 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use maitred_core::{assurance::Assurance, scope::Environment, turn::ActionRule};
+use jiff::SignedDuration;
+use maitred_core::{
+    assurance::{Assurance, Requires},
+    scope::Environment,
+    turn::ActionRule,
+};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -23,6 +28,9 @@ const USER_VALUES: [&str; 7] = [
     "user.phone_number",
 ];
 
+/// The longest a login may be ago and still be called fresh: a day, in seconds.
+const MAX_FRESH: i64 = 86_400;
+
 /// Something the operator lets the agent do.
 #[derive(Clone, Debug)]
 pub struct Action {
@@ -31,7 +39,7 @@ pub struct Action {
     /// What it does, for the model.
     pub description: String,
     /// How far the visitor must be proven.
-    pub requires: Assurance,
+    pub requires: Requires,
     /// Whether it may be sent twice.
     pub idempotent: bool,
     /// How visitors ask for it.
@@ -103,6 +111,7 @@ struct File {
     name: String,
     description: String,
     assurance: String,
+    fresh_within: Option<i64>,
     #[serde(default)]
     idempotent: bool,
     #[serde(default)]
@@ -125,10 +134,7 @@ impl Action {
     /// Reads a definition and checks all of it.
     pub fn parse(text: &str) -> Result<Self, DefinitionError> {
         let file: File = serde_json::from_str(text)?;
-        let requires = file
-            .assurance
-            .parse()
-            .map_err(|error| wrong("assurance", format!("is {error}")))?;
+        let requires = requires(&file.assurance, file.fresh_within)?;
         let action = Self {
             name: file.name,
             description: file.description,
@@ -230,6 +236,37 @@ impl Action {
     }
 }
 
+/// What the Action asks of whoever runs it: a name, and at `fresh` how long ago
+/// the login may be.
+fn requires(assurance: &str, fresh_within: Option<i64>) -> Result<Requires, DefinitionError> {
+    let assurance = assurance
+        .parse()
+        .map_err(|error| wrong("assurance", format!("is {error}")))?;
+    let requires = match (assurance, fresh_within) {
+        (Assurance::Fresh, Some(seconds @ 1..=MAX_FRESH)) => {
+            let within = SignedDuration::from_secs(seconds);
+            return Ok(Requires::Fresh { within });
+        }
+        (Assurance::Fresh, _) => {
+            return Err(wrong(
+                "fresh_within",
+                format!("must say how many seconds ago the login may be: 1 to {MAX_FRESH}"),
+            ));
+        }
+        (_, Some(_)) => {
+            return Err(wrong(
+                "fresh_within",
+                "has a meaning with `\"assurance\": \"fresh\"` only".to_owned(),
+            ));
+        }
+        (Assurance::Anonymous, None) => Requires::Anonymous,
+        (Assurance::Claimed, None) => Requires::Claimed,
+        (Assurance::Code, None) => Requires::Code,
+        (Assurance::Verified, None) => Requires::Verified,
+    };
+    Ok(requires)
+}
+
 /// Scheme, host and port of a URL template, and its path. No placeholder can
 /// stand in the first.
 pub(super) fn split_url(text: &str) -> Option<(&str, &str)> {
@@ -315,12 +352,35 @@ pub(crate) mod tests {
     fn a_definition_is_read() {
         let action = Action::parse(&order_status().to_string()).unwrap();
 
-        assert_eq!(action.requires, Assurance::Verified);
+        assert_eq!(action.requires, Requires::Verified);
         assert!(action.is_offered_in(Environment::Production));
         assert!(
             !action.is_offered_in(Environment::Staging),
             "I3: it has no staging URL"
         );
+    }
+
+    #[test]
+    fn a1_an_action_that_asks_for_a_fresh_login_says_how_fresh() {
+        let with = |assurance: &str, fresh_within: Value| {
+            let mut definition = order_status();
+            definition["assurance"] = json!(assurance);
+            definition["fresh_within"] = fresh_within;
+            Action::parse(&definition.to_string()).map(|action| action.requires)
+        };
+
+        let within = SignedDuration::from_mins(5);
+        assert_eq!(
+            with("fresh", json!(300)).unwrap(),
+            Requires::Fresh { within }
+        );
+        for seconds in [Value::Null, json!(0), json!(-1), json!(86_401)] {
+            let error = with("fresh", seconds.clone()).unwrap_err().to_string();
+            assert!(error.contains("how many seconds"), "{seconds}: {error}");
+        }
+        let error = with("verified", json!(300)).unwrap_err().to_string();
+        assert!(error.contains("`fresh_within`"), "{error}");
+        assert_eq!(with("code", Value::Null).unwrap(), Requires::Code);
     }
 
     #[test]

@@ -129,12 +129,10 @@ impl Values<'_> {
 
     fn value(&self, name: &str) -> Result<Option<String>, ActionError> {
         if name.starts_with("user.") {
-            let value = self
+            return self
                 .context
                 .session
-                .identity()
-                .and_then(|identity| identity.value(name));
-            return value
+                .value(name, self.context.now)
                 .map(Some)
                 .ok_or_else(|| ActionError::Absent(name.to_owned()));
         }

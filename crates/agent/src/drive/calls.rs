@@ -38,6 +38,13 @@ impl Turn<'_> {
                 .finish(call, Outcome::Refused(Refused::NoSuchAction))
                 .await;
         };
+        // The calls before it took their time, and a proof can lapse meanwhile.
+        let now = self.agent.0.store.clock.now();
+        if !session.standing(now).reaches(action.requires) {
+            return self
+                .finish(call, Outcome::Refused(Refused::AssuranceTooLow))
+                .await;
+        }
         let started = Body::CallStarted {
             call: call.id,
             action: call.action.clone(),
@@ -51,9 +58,9 @@ impl Turn<'_> {
             scope: self.scope,
             session,
             conversation: self.conversation,
+            now,
         };
-        let now = self.agent.0.store.clock.now();
-        let result = self.agent.0.runner.run(action, call, context, now).await;
+        let result = self.agent.0.runner.run(action, call, context).await;
         let outcome = match result {
             Ok(value) => Outcome::Succeeded(value),
             Err(error) => {

@@ -3,7 +3,7 @@
 use futures_util::StreamExt;
 use maitred_core::{
     action::Call,
-    assurance::Assurance,
+    assurance::Standing,
     conversation::{Author, Body, Citation, EntryNumber, Message, NewEntry, Status, Transcript},
     event::Event,
     id::{CallId, EntryId},
@@ -91,7 +91,10 @@ impl Turn<'_> {
         Ok(Question {
             transcript: transcript.clone(),
             environment: self.scope.environment,
-            assurance: session.map_or(Assurance::Anonymous, Session::assurance),
+            standing: session.map_or(Standing::ANONYMOUS, |session| {
+                session.standing(self.agent.0.store.clock.now())
+            }),
+            codes: self.agent.0.codes,
             name: identity
                 .and_then(|identity| identity.greeting_name())
                 .map(str::to_owned),

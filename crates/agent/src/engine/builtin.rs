@@ -12,7 +12,7 @@
 
 use maitred_core::{
     action::{Arguments, Call, Failure, Outcome, Refused},
-    assurance::Assurance,
+    assurance::{Lack, Standing},
     conversation::{Author, Body, Citation, Entry, Transcript},
     id::CallId,
     scope::Environment,
@@ -26,6 +26,7 @@ use super::{
     slots, wording,
 };
 use crate::{
+    Codes,
     action::Action,
     brain::{Brain, Ear},
     model::ModelDelta,
@@ -39,7 +40,8 @@ const RUN: f32 = 0.6;
 pub(crate) struct Question {
     pub(crate) transcript: Transcript,
     pub(crate) environment: Environment,
-    pub(crate) assurance: Assurance,
+    pub(crate) standing: Standing,
+    pub(crate) codes: Codes,
     /// The name to address the visitor by, if one is known and fit for it.
     pub(crate) name: Option<String>,
     /// Where a visitor signs in, if the site said so.
@@ -143,8 +145,8 @@ fn act(action: &Action, question: &Question, text: &str) -> Vec<ModelDelta> {
     if !action.is_offered_in(question.environment) {
         return said("I can't look that up here.".to_owned(), Vec::new());
     }
-    if question.assurance < action.requires {
-        return said(ask_to_sign_in(question), Vec::new());
+    if let Some(lack) = question.standing.lacks(action.requires) {
+        return said(wording::ask_for_proof(lack, question), Vec::new());
     }
     vec![
         ModelDelta::Call {
@@ -191,7 +193,10 @@ fn word_result(brain: &Brain, question: &Question, call: &Call, outcome: &Outcom
         Outcome::Failed(Failure::InvalidArguments | Failure::Rejected | Failure::NotSetUp) => {
             "I can't look that up at the moment. The team has been told why.".to_owned()
         }
-        Outcome::Refused(Refused::AssuranceTooLow) => ask_to_sign_in(question),
+        Outcome::Refused(Refused::AssuranceTooLow) => {
+            let lack = action.and_then(|action| question.standing.lacks(action.requires));
+            wording::ask_for_proof(lack.unwrap_or(Lack::SignIn), question)
+        }
         Outcome::Refused(Refused::NoSuchAction) => "I can't do that here.".to_owned(),
         Outcome::Refused(Refused::TurnClosed) => {
             "I did not look that up; please ask again if you still want me to.".to_owned()
@@ -202,16 +207,6 @@ fn word_result(brain: &Brain, question: &Question, call: &Call, outcome: &Outcom
                 .to_owned()
         }
     }
-}
-
-fn ask_to_sign_in(question: &Question) -> String {
-    let how = match &question.sign_in_url {
-        Some(url) => format!("Please [sign in]({url})"),
-        None => "Please sign in".to_owned(),
-    };
-    format!(
-        "I can look that up for you once I know who you are. {how}, and ask me again: I will see your account then."
-    )
 }
 
 /// A fixed sentence for what needs no knowledge. `None` for what does.
@@ -389,7 +384,8 @@ mod tests {
         let question = Question {
             transcript: Transcript::default(),
             environment: Environment::Production,
-            assurance: Assurance::Verified,
+            standing: Standing::ANONYMOUS,
+            codes: Codes::Unavailable,
             name: Some("[x](https://evil.example)".to_owned()),
             sign_in_url: None,
         };

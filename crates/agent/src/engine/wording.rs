@@ -1,14 +1,18 @@
-//! Words a result through the template of its Action.
+//! Words a result through the template of its Action, and what would make an
+//! Action possible.
 //!
 //! Templates are the operator's, results are anybody's: values are escaped for
 //! Markdown, and a template that runs for ever is stopped by its fuel.
 
-use maitred_core::action::Arguments;
+use maitred_core::{action::Arguments, assurance::Lack};
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, context,
     value::{Serde, ValueKind},
 };
 use serde_json::Value;
+
+use super::builtin::Question;
+use crate::Codes;
 
 /// Steps a template may take: a list of a few hundred things, and no more.
 const FUEL: u64 = 20_000;
@@ -79,6 +83,25 @@ pub(crate) fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// Says what would make possible what is asked for (rule I3).
+pub(crate) fn ask_for_proof(lack: Lack, question: &Question) -> String {
+    let sign_in = match &question.sign_in_url {
+        Some(url) => format!("[sign in]({url})"),
+        None => "sign in".to_owned(),
+    };
+    match lack {
+        Lack::Address if question.codes == Codes::Sent => format!(
+            "I can look that up for you once I know that your email address is yours. Please confirm it with the code that I can send there, or {sign_in}, and ask me again."
+        ),
+        Lack::Address | Lack::SignIn => format!(
+            "I can look that up for you once I know who you are. Please {sign_in}, and ask me again: I will see your account then."
+        ),
+        Lack::RecentSignIn => format!(
+            "For that I need to be sure that it is still you. Please {sign_in} again, and then ask me once more."
+        ),
+    }
 }
 
 #[cfg(test)]

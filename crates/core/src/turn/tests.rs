@@ -1,6 +1,6 @@
 //! `next_step` as a table: what stands in the transcript, and what follows.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::*;
@@ -103,7 +103,7 @@ impl Play {
     /// What follows for a verified visitor.
     #[track_caller]
     fn leads_to(self, expected: Step<'_>) {
-        self.leads_for(Grant::Alive(Assurance::Verified), expected);
+        self.leads_for(Grant::Alive(verified()), expected);
     }
 
     #[track_caller]
@@ -114,18 +114,29 @@ impl Play {
     }
 }
 
-/// `look` may be repeated, `pay` may not; both want a verified visitor.
+/// Somebody the site vouches for, who logged in a minute ago.
+fn verified() -> Standing {
+    let now = Timestamp::UNIX_EPOCH;
+    Standing::verified(Some(now - SignedDuration::from_mins(1)), now)
+}
+
+/// `look` may be repeated, `pay` may not; both want a verified visitor. `order`
+/// wants a proven address, `close` a login of the last five minutes.
 fn rules() -> Rules {
-    let rule = |safe_to_repeat| ActionRule {
-        requires: Assurance::Verified,
+    let needs = |requires, safe_to_repeat| ActionRule {
+        requires,
         safe_to_repeat,
     };
+    let rule = |safe_to_repeat| needs(Requires::Verified, safe_to_repeat);
+    let within = SignedDuration::from_mins(5);
     Rules {
         max_model_replies: 2,
         max_calls: 3,
         actions: [
             ("look".to_owned(), rule(true)),
             ("pay".to_owned(), rule(false)),
+            ("order".to_owned(), needs(Requires::Code, true)),
+            ("close".to_owned(), needs(Requires::Fresh { within }, false)),
         ]
         .into(),
     }
@@ -211,13 +222,46 @@ fn a_lost_call_of_an_earlier_turn_gets_its_result_too() {
 
 #[test]
 fn a1_a_call_needs_the_assurance_its_action_asks_for() {
-    for grant in [Assurance::Anonymous, Assurance::Claimed, Assurance::Code] {
+    for grant in [Standing::ANONYMOUS, Standing::CODE] {
         let play = Play::new().visitor().asks("look");
         let call = play.last_call();
 
         play.leads_for(
             Grant::Alive(grant),
             Step::Refuse(&call, Refused::AssuranceTooLow),
+        );
+    }
+}
+
+#[test]
+fn a2_a_code_opens_what_asks_for_a_code_and_no_more() {
+    let play = Play::new().visitor().asks("order");
+    let call = play.last_call();
+    play.leads_for(Grant::Alive(Standing::CODE), Step::RunCalls(vec![&call]));
+
+    let play = Play::new().visitor().asks("order");
+    let call = play.last_call();
+    play.leads_for(
+        Grant::Alive(Standing::ANONYMOUS),
+        Step::Refuse(&call, Refused::AssuranceTooLow),
+    );
+}
+
+#[test]
+fn a1_what_asks_for_a_fresh_login_is_run_for_no_older_one() {
+    let now = Timestamp::UNIX_EPOCH;
+    for (minutes_ago, is_run) in [(1, true), (5, true), (6, false), (-1, false)] {
+        let play = Play::new().visitor().asks("close");
+        let call = play.last_call();
+        let at = now - SignedDuration::from_mins(minutes_ago);
+
+        play.leads_for(
+            Grant::Alive(Standing::verified(Some(at), now)),
+            if is_run {
+                Step::RunCalls(vec![&call])
+            } else {
+                Step::Refuse(&call, Refused::AssuranceTooLow)
+            },
         );
     }
 }

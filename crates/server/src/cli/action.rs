@@ -36,9 +36,9 @@ impl ActionCommand {
                 let store = place.data.open().await?;
                 place.found(&store).await?;
                 store.put_action(place.agent, &action.name, &text).await?;
-                place
-                    .data
-                    .print(fields! { action: action.name, assurance: action.requires.as_str() })
+                place.data.print(
+                    fields! { action: action.name, assurance: action.requires.rung().as_str() },
+                )
             }
             Self::List { place } => {
                 let actions = place.data.open().await?.actions(place.agent).await?;

@@ -103,8 +103,11 @@ pub(super) async fn identify(
 }
 
 /// `GET /v1/session`
-pub(super) async fn show(visitor: Visitor) -> Json<wire::SessionView> {
-    Json(wire::SessionView::from(&visitor.session))
+pub(super) async fn show(State(app): State<App>, visitor: Visitor) -> Json<wire::SessionView> {
+    Json(wire::SessionView::new(
+        &visitor.session,
+        app.store.clock.now(),
+    ))
 }
 
 /// `DELETE /v1/session`
@@ -271,11 +274,12 @@ fn log_refusal(site: &Site, refused: &maitred_token::Refused) {
 
 async fn answer(app: &App, site: &Site, opened: Opened) -> Result<wire::OpenedSession, ApiError> {
     let session: &Session = &opened.session;
+    let now = app.store.clock.now();
     let conversation = app.store.open_conversation_of(session.owner()).await?;
     Ok(wire::OpenedSession {
         expires_at: session.expires_at,
-        renew_at: session.renew_at(app.store.clock.now(), app.config.session_grace),
-        assurance: session.assurance().as_str(),
+        renew_at: session.renew_at(now, app.config.session_grace),
+        assurance: session.standing(now).assurance().as_str(),
         contact: wire::Contact::of(session),
         visitor: opened.visitor.map(|secret| secret.expose().to_owned()),
         greeting: greeting(session.identity()),

@@ -102,14 +102,27 @@ pub(super) struct SessionView {
     assurance: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     contact: Option<Contact>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proven: Option<Proven>,
 }
 
-impl From<&Session> for SessionView {
-    fn from(session: &Session) -> Self {
+/// The address that a one-time code proved, and until when that counts.
+#[derive(Serialize)]
+struct Proven {
+    email: String,
+    expires_at: Timestamp,
+}
+
+impl SessionView {
+    pub(super) fn new(session: &Session, now: Timestamp) -> Self {
         Self {
             expires_at: session.expires_at,
-            assurance: session.assurance().as_str(),
+            assurance: session.standing(now).assurance().as_str(),
             contact: Contact::of(session),
+            proven: session.proven_address(now).map(|proven| Proven {
+                email: proven.address.as_str().to_owned(),
+                expires_at: proven.until,
+            }),
         }
     }
 }

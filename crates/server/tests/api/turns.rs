@@ -21,14 +21,14 @@ use super::support::{Events, TestApp, Visitor};
 type Seen = Arc<Mutex<Vec<(Uri, HeaderMap)>>>;
 
 /// Stands in for a customer's API: remembers what it was asked.
-struct Orders {
-    url: String,
-    host: String,
+pub(crate) struct Orders {
+    pub(crate) url: String,
+    pub(crate) host: String,
     seen: Seen,
 }
 
 impl Orders {
-    async fn answering(status: u16, body: &'static str) -> Self {
+    pub(crate) async fn answering(status: u16, body: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let seen = Seen::default();
@@ -49,13 +49,13 @@ impl Orders {
         }
     }
 
-    fn requests(&self) -> Vec<(Uri, HeaderMap)> {
+    pub(crate) fn requests(&self) -> Vec<(Uri, HeaderMap)> {
         self.seen.lock().unwrap().clone()
     }
 }
 
 /// A model that calls `order_status` with these arguments and words any result.
-fn script(arguments: Value) -> Value {
+pub(crate) fn script(arguments: Value) -> Value {
     json!({ "replies": [
         { "when": "order", "deltas": [{ "call": "order_status", "arguments": arguments }] },
         { "when": "order", "after_call": true, "deltas": [{ "text": "That is what I found." }] },
@@ -91,7 +91,7 @@ async fn app_with_orders_and(orders: &Orders, script: &Value) -> TestApp {
     app
 }
 
-async fn asks_for_the_order(visitor: &Visitor<'_>) -> Vec<String> {
+pub(crate) async fn asks_for_the_order(visitor: &Visitor<'_>) -> Vec<String> {
     let conversation = visitor.opens_conversation().await;
     let mut events: Events = visitor.follows(None).await;
     visitor.says(&conversation, "where is my order").await;
@@ -99,7 +99,7 @@ async fn asks_for_the_order(visitor: &Visitor<'_>) -> Vec<String> {
     visitor.reads(&conversation).await
 }
 
-fn claims(assertion: &str) -> Value {
+pub(crate) fn claims(assertion: &str) -> Value {
     let claims = assertion.split('.').nth(1).unwrap();
     serde_json::from_slice(&decode_base64url(claims).unwrap()).unwrap()
 }

@@ -42,6 +42,7 @@ fn session(subject: Option<&str>) -> Session {
             environment: Environment::Production,
         },
         holder,
+        proven: None,
         page_origin: "https://shop.example".to_owned(),
         expires_at: Timestamp::MAX,
     }
@@ -61,6 +62,7 @@ fn built(subject: Option<&str>, arguments: Value) -> Result<String, ActionError>
         scope: session.scope,
         session: &session,
         conversation,
+        now: clock.now(),
     };
     build(&action, &call, context).map(|request| request.url.to_string())
 }
