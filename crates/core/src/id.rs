@@ -113,6 +113,10 @@ id!(
     SourceId, "src"
 );
 id!(
+    /// Names an API key, and is no secret: `apk_0197f6…`.
+    ApiKeyId, "apk"
+);
+id!(
     /// Names a line of the audit log: `aud_0197f6…`.
     AuditId, "aud"
 );

@@ -1,5 +1,7 @@
 //! Text that people type.
 
+use std::str::FromStr;
+
 /// What a visitor typed: trimmed, not empty, at most [`MessageText::MAX`] characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageText(String);
@@ -47,9 +49,56 @@ impl MessageText {
     }
 }
 
+/// What an operator calls an agent or a key: trimmed, in one line, not empty, at
+/// most [`Name::MAX`] characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(String);
+
+/// Why a text cannot be a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a name is 1 to {max} characters in one line", max = Name::MAX)]
+pub struct NameError;
+
+impl Name {
+    /// The most characters a name may have.
+    pub const MAX: usize = 100;
+
+    /// Trims the text and checks it.
+    pub fn parse(raw: &str) -> Result<Self, NameError> {
+        let text = raw.trim();
+        let fits = (1..=Self::MAX).contains(&text.chars().count());
+        if !fits || text.contains(char::is_control) {
+            return Err(NameError);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Name {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::parse(text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn d8_a_name_is_one_line_that_both_databases_can_hold() {
+        assert_eq!(Name::parse(" Ada \n").unwrap().as_str(), "Ada");
+        assert!(Name::parse(&"ä".repeat(100)).is_ok());
+        for wrong in ["", "  ", "A\0da", "A\nda", &"ä".repeat(101)] {
+            assert_eq!(Name::parse(wrong), Err(NameError), "{wrong:?}");
+        }
+    }
 
     #[test]
     fn white_space_around_a_message_is_dropped() {

@@ -132,9 +132,10 @@ pub enum Ended {
     Revoked,
 }
 
-/// An unguessable text that whoever holds it may use: a session or a visitor.
+/// An unguessable text that whoever holds it may use: a session, a visitor, an
+/// API key.
 ///
-/// Only its [hash](Self::hash) is stored, so a database dump opens no session.
+/// Only its [hash](Self::hash) is stored, so a database dump opens nothing.
 pub struct Secret(SecretString);
 
 /// What a [`Secret`] stands for. It shows in the text, so that one found where
@@ -145,6 +146,9 @@ pub enum SecretFor {
     Session,
     /// An anonymous visitor who may come back.
     Visitor,
+    /// A program that an operator let use the API. People keep these in files, so
+    /// a checksum at the end lets scanners tell one from a random text.
+    ApiKey,
 }
 
 impl SecretFor {
@@ -152,9 +156,21 @@ impl SecretFor {
         match self {
             Self::Session => "mtd_session_",
             Self::Visitor => "mtd_visitor_",
+            Self::ApiKey => "mtd_api_",
+        }
+    }
+
+    /// What ends a text that begins like this.
+    fn checksum(self, body: &str) -> String {
+        match self {
+            Self::Session | Self::Visitor => String::new(),
+            Self::ApiKey => maitred_token::checksum(body),
         }
     }
 }
+
+/// The characters of base64url that 256 bits take.
+const RANDOM_CHARS: usize = 43;
 
 /// Makes 256 bits from the operating system's generator.
 ///
@@ -163,7 +179,9 @@ impl SecretFor {
 pub fn new_secret(of: SecretFor) -> Secret {
     let mut bytes = [0; 32];
     rand::fill(&mut bytes).expect("the operating system's generator works from boot on");
-    Secret(format!("{}{}", of.prefix(), maitred_token::base64url(&bytes)).into())
+    let mut text = format!("{}{}", of.prefix(), maitred_token::base64url(&bytes));
+    text.push_str(&of.checksum(&text));
+    Secret(text.into())
 }
 
 /// A fresh epoch for the numbering of one owner's events (rule R4).
@@ -176,12 +194,12 @@ pub fn new_epoch() -> String {
 impl Secret {
     /// Takes what a client sent. `None` if it is not of the form we give out.
     pub fn parse(of: SecretFor, text: &str) -> Option<Self> {
-        let rest = text.strip_prefix(of.prefix())?;
-        let well_formed = rest.len() == 43
-            && rest
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        well_formed.then(|| Self(text.to_owned().into()))
+        let (body, checksum) = text.split_at_checked(of.prefix().len() + RANDOM_CHARS)?;
+        let well_formed = body
+            .strip_prefix(of.prefix())?
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        (well_formed && checksum == of.checksum(body)).then(|| Self(text.to_owned().into()))
     }
 
     /// What is stored: the SHA-256 of the text, in hex.
@@ -194,6 +212,12 @@ impl Secret {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect()
+    }
+
+    /// What may be shown of it afterwards.
+    pub fn last_four(&self) -> &str {
+        let text = self.expose();
+        &text[text.len() - 4..]
     }
 
     /// The text itself, to be handed to its holder once.
@@ -377,6 +401,26 @@ mod tests {
         let visitor = new_secret(SecretFor::Visitor);
 
         assert!(Secret::parse(SecretFor::Session, visitor.expose()).is_none());
+    }
+
+    #[test]
+    fn a_mistyped_api_key_is_told_from_a_whole_one() {
+        let key = new_secret(SecretFor::ApiKey);
+        let text = key.expose();
+        let swapped = if text.ends_with('A') { "B" } else { "A" };
+        let mistyped = format!("{}{swapped}", &text[..text.len() - 1]);
+
+        assert_eq!(text.len(), "mtd_api_".len() + 43 + 6);
+        assert!(text.ends_with(key.last_four()));
+        assert!(Secret::parse(SecretFor::ApiKey, text).is_some());
+        for wrong in [
+            &mistyped,
+            &text[..text.len() - 6],
+            "mtd_api_",
+            "mtd_api_\u{e9}",
+        ] {
+            assert!(Secret::parse(SecretFor::ApiKey, wrong).is_none(), "{wrong}");
+        }
     }
 
     #[test]

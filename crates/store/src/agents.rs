@@ -5,11 +5,12 @@ use maitred_core::{
     id::AgentId,
     scope::{Environment, Scope},
 };
+use serde_json::{Map, Value};
 
 use crate::{
     Store, StoreError,
     audit::Audited,
-    db::{all, execute, optional},
+    db::{all, execute, optional, optional_in},
     installation::bump_changes,
     row::{SettingsJson, json, parsed, time, to_json},
 };
@@ -54,6 +55,9 @@ impl Store {
                 settings
             )?;
         }
+        let told = serde_json::json!({ "name": name });
+        self.audit(&mut tx, Some(agent.id), Audited::AgentCreated, told)
+            .await?;
         bump_changes(&mut tx).await?;
         tx.commit().await?;
         Ok(agent)
@@ -94,25 +98,69 @@ impl Store {
         scope: Scope,
         settings: &Settings,
     ) -> Result<bool, StoreError> {
-        const SQL: &str =
-            "UPDATE environments SET settings = $3 WHERE agent_id = $1 AND environment = $2";
-        let mut tx = self.begin().await?;
-        let found = execute!(
-            &mut tx,
-            SQL,
-            scope.agent.to_string(),
-            scope.environment.as_str(),
-            to_json(&SettingsJson::from(settings))
-        )? > 0;
-        if found {
-            let told = serde_json::json!({ "settings": SettingsJson::from(settings) });
-            self.audit(&mut tx, scope, Audited::SettingsChanged, told)
-                .await?;
-            bump_changes(&mut tx).await?;
-        }
-        tx.commit().await?;
-        Ok(found)
+        let amended = self
+            .amend_settings(scope, |it| {
+                it.clone_from(settings);
+                Ok::<_, StoreError>(())
+            })
+            .await?;
+        Ok(amended.is_some())
     }
+
+    /// Changes some of what is set for one environment, and nothing that somebody
+    /// else changes meanwhile. What is set now, if there is such an environment.
+    /// What `amend` refuses is not changed at all.
+    pub async fn amend_settings<E: From<StoreError>>(
+        &self,
+        scope: Scope,
+        amend: impl FnOnce(&mut Settings) -> Result<(), E>,
+    ) -> Result<Option<Settings>, E> {
+        // It takes the row, so that nobody else amends what was read.
+        const READ: &str = "
+            UPDATE environments SET settings = settings
+            WHERE agent_id = $1 AND environment = $2 RETURNING settings";
+        const WRITE: &str =
+            "UPDATE environments SET settings = $3 WHERE agent_id = $1 AND environment = $2";
+
+        let (agent, environment) = (scope.agent.to_string(), scope.environment.as_str());
+        let mut tx = self.begin().await?;
+        let row = optional_in!(&mut tx, (String,), READ, agent.clone(), environment);
+        let Some((text,)) = row.map_err(StoreError::from)? else {
+            return Ok(None);
+        };
+        let before = json::<SettingsJson>(&text, "environments", "settings")?;
+        let before: Settings = before.try_into()?;
+        let mut settings = before.clone();
+        amend(&mut settings)?;
+        if settings == before {
+            return Ok(Some(settings));
+        }
+        let (before, after) = (SettingsJson::from(&before), SettingsJson::from(&settings));
+        execute!(&mut tx, WRITE, agent, environment, to_json(&after)).map_err(StoreError::from)?;
+        let told = differences(&before, &after);
+        self.audit(&mut tx, scope, Audited::SettingsChanged, told)
+            .await?;
+        bump_changes(&mut tx).await?;
+        tx.commit().await?;
+        Ok(Some(settings))
+    }
+}
+
+/// What was changed, from what to what.
+fn differences(before: &SettingsJson, after: &SettingsJson) -> Value {
+    let fields = |settings: &SettingsJson| match serde_json::to_value(settings) {
+        Ok(Value::Object(fields)) => fields,
+        Ok(_) | Err(_) => Map::new(),
+    };
+    let before = fields(before);
+    fields(after)
+        .into_iter()
+        .filter(|(name, value)| before.get(name) != Some(value))
+        .map(|(name, to)| {
+            let from = before.get(&name).cloned();
+            (name, serde_json::json!({ "from": from, "to": to }))
+        })
+        .collect()
 }
 
 fn agent_from((id, name, created_at): AgentRow) -> Result<Agent, StoreError> {

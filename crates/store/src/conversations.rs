@@ -1,7 +1,5 @@
 //! Conversations of one owner.
 
-use std::{fmt, str::FromStr};
-
 use maitred_core::{
     conversation::{Conversation, Transcript},
     id::ConversationId,
@@ -9,52 +7,10 @@ use maitred_core::{
 };
 
 use crate::{
-    Store, StoreError,
+    Cursor, Page, Store, StoreError,
     db::{all, execute, optional},
     row::{LastMessageJson, json, parsed, time},
 };
-
-/// A part of a list, and where the next one starts.
-#[derive(Debug)]
-pub struct Page<T> {
-    /// The things.
-    pub items: Vec<T>,
-    /// To be handed back for more; none if that was all.
-    pub next: Option<Cursor>,
-}
-
-/// The last thing of a part of a list, printed `<microseconds>.<id>`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    updated_at: i64,
-    id: ConversationId,
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.updated_at, self.id)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = NotACursor;
-
-    fn from_str(text: &str) -> Result<Self, NotACursor> {
-        let (at, id) = text.split_once('.').ok_or(NotACursor)?;
-        let cursor = Self {
-            updated_at: at.parse().map_err(|_| NotACursor)?,
-            id: id.parse().map_err(|_| NotACursor)?,
-        };
-        (cursor.to_string() == text)
-            .then_some(cursor)
-            .ok_or(NotACursor)
-    }
-}
-
-/// A text that is no cursor. Its reader is a caller that branches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a cursor that was given out")]
-pub struct NotACursor;
 
 #[derive(sqlx::FromRow)]
 struct ConversationRow {
@@ -149,18 +105,16 @@ impl Store {
     pub async fn conversations(
         &self,
         owner: Owner,
-        after: Option<Cursor>,
+        after: Option<Cursor<ConversationId>>,
         limit: i64,
-    ) -> Result<Page<Conversation>, StoreError> {
+    ) -> Result<Page<Conversation, ConversationId>, StoreError> {
         const SQL: &str = "
             SELECT id, title, opened_at, updated_at, closed_at, last_message, moved_from
             FROM conversations
             WHERE owner = $1 AND last_entry > 0
                 AND (updated_at < $2 OR (updated_at = $2 AND id < $3))
             ORDER BY updated_at DESC, id DESC LIMIT $4";
-        let (before, id) = after.map_or((i64::MAX, String::new()), |it| {
-            (it.updated_at, it.id.to_string())
-        });
+        let (before, id) = Cursor::bounds(after);
         let rows = all!(
             &self.db,
             ConversationRow,
@@ -170,19 +124,13 @@ impl Store {
             id,
             limit + 1
         )?;
-        let mut items: Vec<Conversation> = rows
+        let items: Vec<Conversation> = rows
             .into_iter()
             .map(TryInto::try_into)
             .collect::<Result<_, _>>()?;
-        let more = items.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-        if more {
-            items.pop();
-        }
-        let next = items.last().filter(|_| more).map(|last| Cursor {
-            updated_at: last.updated_at.as_microsecond(),
-            id: last.id,
-        });
-        Ok(Page { items, next })
+        Ok(Page::of(items, limit, |it| {
+            (it.updated_at.as_microsecond(), it.id)
+        }))
     }
 
     /// The open conversation of this owner that was last spoken in.

@@ -17,7 +17,7 @@ use sqlx::{
 };
 
 use crate::{
-    MasterKey, StoreError,
+    Actor, MasterKey, StoreError,
     db::{Db, Tx, WriteDb, on},
     error::OpenError,
     writer::Writer,
@@ -70,6 +70,8 @@ pub struct Store {
     /// a fact there, and a queue in front of it is fairer than a race for its lock.
     writer: WriteDb,
     pub(crate) master: MasterKey,
+    /// Who has things done with it.
+    pub(crate) actor: Option<Actor>,
     /// What keyed hashes are made with.
     pub(crate) hash_key: hmac::Key,
     /// The one source of time and ids for what is stored.
@@ -116,6 +118,7 @@ impl Store {
             master,
             // Until the one that is kept can be read.
             hash_key: hmac::Key::new(hmac::HMAC_SHA256, &[]),
+            actor: None,
             clock,
         };
         store.check_master_key().await?;

@@ -10,6 +10,8 @@ mod suite {
 
     mod actions;
     mod agents;
+    mod api_keys;
+    mod audit;
     mod codes;
     mod conversations;
     mod entries;

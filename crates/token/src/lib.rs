@@ -50,7 +50,7 @@ pub use crate::refusal::{
     ActorFault, AudienceFault, IssuerFault, KidFault, Malformed, Part, Refusal, Refused, Stage,
     Trace,
 };
-pub use crate::secret::{BadSecret, Secret, SecretKind};
+pub use crate::secret::{BadSecret, Secret, SecretKind, checksum};
 pub use crate::self_test::{SelfTestFailed, self_test};
 
 use crate::explain::Walk;

@@ -111,7 +111,9 @@ impl fmt::Debug for Secret {
     }
 }
 
-fn checksum(body: &str) -> String {
+/// The six characters that tell a scanner, or who reads it from a file, that what
+/// comes before them is whole and of our making.
+pub fn checksum(body: &str) -> String {
     let hash = digest::digest(&digest::SHA256, body.as_bytes());
     let mut checksum = base64url(hash.as_ref());
     checksum.truncate(CHECKSUM_CHARS);

@@ -175,3 +175,49 @@ async fn what_cannot_be_read_is_named_by_table_and_column() {
         }
     ));
 }
+
+#[tokio::test]
+async fn two_who_amend_different_settings_at_once_both_succeed() {
+    let store = TestStore::new().await;
+    let site = store.site().await;
+    for seconds in 0..40 {
+        let before = store.settings(site.scope).await.unwrap().unwrap();
+        let enforcement = store.amend_settings(site.scope, |it| {
+            it.enforcement = match it.enforcement {
+                Enforcement::Optional => Enforcement::Required,
+                Enforcement::Report | Enforcement::Required => Enforcement::Optional,
+            };
+            Ok::<_, StoreError>(())
+        });
+        let leeway = store.amend_settings(site.scope, |it| {
+            it.tokens.leeway = Leeway::new(seconds).unwrap();
+            Ok::<_, StoreError>(())
+        });
+
+        let (enforcement, leeway) = tokio::join!(enforcement, leeway);
+
+        enforcement.unwrap();
+        leeway.unwrap();
+        let now = store.settings(site.scope).await.unwrap().unwrap();
+        assert_eq!(now.tokens.leeway.seconds(), seconds);
+        assert_ne!(now.enforcement, before.enforcement);
+    }
+}
+
+#[tokio::test]
+async fn an_amendment_that_is_refused_changes_nothing() {
+    let store = TestStore::new().await;
+    let site = store.site().await;
+    let before = store.settings(site.scope).await.unwrap();
+
+    let refused = store
+        .amend_settings(site.scope, |it| {
+            it.origins.clear();
+            it.enforcement = Enforcement::Required;
+            Err(StoreError::Conflict)
+        })
+        .await;
+
+    assert!(matches!(refused, Err(StoreError::Conflict)));
+    assert_eq!(store.settings(site.scope).await.unwrap(), before);
+}

@@ -125,7 +125,11 @@ async fn a_cursor_is_what_was_given_out_and_nothing_else() {
         "'; DROP TABLE entries; --",
         &padded,
     ] {
-        assert_eq!(nonsense.parse::<Cursor>(), Err(NotACursor), "{nonsense}");
+        assert_eq!(
+            nonsense.parse::<Cursor<ConversationId>>(),
+            Err(NotACursor),
+            "{nonsense}"
+        );
     }
 }
 

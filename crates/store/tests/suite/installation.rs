@@ -1,7 +1,7 @@
 //! Opening, and what is true of the whole installation.
 
 use maitred_core::{
-    agent::Settings,
+    agent::{Enforcement, Settings},
     scope::{Environment, Scope},
 };
 use maitred_store::{KeyedFor, Location, MasterKey, OpenError, Store};
@@ -101,6 +101,10 @@ async fn whatever_servers_cache_moves_the_count_of_changes_and_another_process_s
     let site = store.site().await;
     let (scope, agent, until) = (site.scope, site.scope.agent, store.in_an_hour());
     let settings = Settings::default();
+    let required = Settings {
+        enforcement: Enforcement::Required,
+        ..Settings::default()
+    };
     let mut seen = server.changes().await.unwrap();
 
     macro_rules! moves {
@@ -113,7 +117,7 @@ async fn whatever_servers_cache_moves_the_count_of_changes_and_another_process_s
     }
 
     moves!(store.create_agent("Bob", &settings, &settings));
-    moves!(store.change_settings(scope, &settings));
+    moves!(store.change_settings(scope, &required));
     moves!(store.insert_key(scope, "HS256", KEY_SECRET, "ter2", false));
     moves!(store.retire_key(scope, site.key, until));
     moves!(store.revoke_key(scope, site.key));
