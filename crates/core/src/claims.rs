@@ -56,6 +56,17 @@ impl ClaimFor {
     }
 }
 
+impl FromStr for ClaimFor {
+    type Err = ClaimPolicyError;
+
+    fn from_str(text: &str) -> Result<Self, ClaimPolicyError> {
+        Self::ALL
+            .into_iter()
+            .find(|it| it.as_str() == text)
+            .ok_or_else(|| ClaimPolicyError::ForWhom(text.to_owned()))
+    }
+}
+
 impl fmt::Display for ClaimFor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -261,8 +272,7 @@ fn told(value: &Value) -> String {
 /// Reads `plan=agent`.
 pub fn parse_claim_for(text: &str) -> Result<(ClaimName, ClaimFor), ClaimPolicyError> {
     let (claim, for_whom) = text.rsplit_once('=').ok_or(ClaimPolicyError::NoPair)?;
-    let found = ClaimFor::ALL.into_iter().find(|it| it.as_str() == for_whom);
-    let for_whom = found.ok_or_else(|| ClaimPolicyError::ForWhom(for_whom.to_owned()))?;
+    let for_whom = for_whom.parse()?;
     Ok((claim.parse()?, for_whom))
 }
 

@@ -150,8 +150,14 @@ impl App {
         });
     }
 
-    /// Forgets what is kept warm when something was written beside this process,
-    /// and lets streams look whether their session still lives (rule K6).
+    /// Forgets what is kept warm, since something was written, and lets streams
+    /// look whether their session still lives (rule K6).
+    pub(crate) fn changed(&self) {
+        self.sites.forget();
+        self.hub.announce_to_all(&Event::SessionsEnded);
+    }
+
+    /// Does the same when something was written beside this process.
     async fn follow_changes(&self) -> anyhow::Result<()> {
         let mut seen = self.store.changes().await?;
         let app = self.clone();
@@ -167,8 +173,7 @@ impl App {
                 match app.store.changes().await {
                     Ok(number) if number != seen => {
                         seen = number;
-                        app.sites.forget();
-                        app.hub.announce_to_all(&Event::SessionsEnded);
+                        app.changed();
                     }
                     Ok(_) => (),
                     Err(error) => {

@@ -5,6 +5,7 @@
 
 mod action;
 mod agent;
+mod api_key;
 mod data;
 mod key;
 mod knowledge;
@@ -44,6 +45,9 @@ enum Command {
     /// Signing keys: what verifies the tokens of your site
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// API keys: what your programs operate maitred with
+    #[command(subcommand)]
+    ApiKey(api_key::ApiKeyCommand),
     /// Tokens, for trying things
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -79,6 +83,7 @@ impl Cli {
             Command::Demo(demo) => demo.run().await,
             Command::Agent(command) => command.run().await,
             Command::Key(command) => command.run().await,
+            Command::ApiKey(command) => command.run().await,
             Command::Token(command) => command.run().await,
             Command::Action(command) => command.run().await,
             Command::Knowledge(command) => command.run().await,

@@ -113,6 +113,7 @@ struct Sessions {
 struct Limits {
     refused_tokens: u32,
     anonymous_sessions: u32,
+    refused_api_keys: u32,
     requests: u32,
 }
 
@@ -190,6 +191,7 @@ impl Config {
             limits: Allowed {
                 refused_tokens: file.limits.refused_tokens,
                 anonymous_sessions: file.limits.anonymous_sessions,
+                refused_api_keys: file.limits.refused_api_keys,
                 requests: file.limits.requests,
             },
             session_grace: SignedDuration::from_secs(grace),

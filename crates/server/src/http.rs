@@ -5,6 +5,7 @@ mod conversations;
 mod error;
 mod events;
 mod frame;
+mod operator;
 mod public;
 mod sessions;
 mod shell;
@@ -17,10 +18,13 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 
+use self::operator::{agents, api_keys, audit, policy, tokens};
 use crate::app::App;
+
+pub(crate) use self::operator::wire::CheckedToken;
 
 /// The most that a request may carry: a message, and much room.
 const MAX_BODY: usize = 64 * 1024;
@@ -51,6 +55,21 @@ pub fn router(app: App) -> Router {
             post(conversations::not_mine),
         )
         .route("/v1/events", get(events::follow))
+        // Operators
+        .route("/api/agents", get(agents::list).post(agents::create))
+        .route("/api/agents/{agent}", get(agents::show))
+        .route(
+            "/api/agents/{agent}/environments/{environment}/origins",
+            get(policy::origins).put(policy::replace_origins),
+        )
+        .route(
+            "/api/agents/{agent}/environments/{environment}/policy",
+            get(policy::show).patch(policy::change),
+        )
+        .route("/api/agents/{agent}/tokens/check", post(tokens::check))
+        .route("/api/api-keys", get(api_keys::list).post(api_keys::create))
+        .route("/api/api-keys/{api_key}", delete(api_keys::revoke))
+        .route("/api/audit", get(audit::list))
         // Pages and what they load
         .route("/widget.js", get(assets::loader))
         .route("/frame/{agent}/{environment}", get(frame::page))

@@ -47,6 +47,7 @@ const MAX_KEYS: usize = 65_536;
 pub(crate) struct Allowed {
     pub(crate) refused_tokens: u32,
     pub(crate) anonymous_sessions: u32,
+    pub(crate) refused_api_keys: u32,
     pub(crate) requests: u32,
 }
 
@@ -55,6 +56,7 @@ pub(crate) struct Allowed {
 pub(crate) struct Limits {
     refused_tokens: Limit<(Network, Scope, About)>,
     anonymous_sessions: Limit<(Network, Scope)>,
+    refused_api_keys: Limit<Network>,
     requests: Limit<Network>,
 }
 
@@ -79,6 +81,7 @@ impl Limits {
         Self {
             refused_tokens: Limit::new(allowed.refused_tokens),
             anonymous_sessions: Limit::new(allowed.anonymous_sessions),
+            refused_api_keys: Limit::new(allowed.refused_api_keys),
             requests: Limit::new(allowed.requests),
         }
     }
@@ -102,6 +105,12 @@ impl Limits {
         now: Timestamp,
     ) -> Result<(), TooMany> {
         self.anonymous_sessions.take((from, scope), now)
+    }
+
+    /// Counts an API key that was refused. As with tokens, a good one is not counted
+    /// and never turned away.
+    pub(crate) fn refused_api_key(&self, from: Network, now: Timestamp) -> Result<(), TooMany> {
+        self.refused_api_keys.take(from, now)
     }
 
     /// Counts a request.

@@ -10,6 +10,9 @@ mod api {
     mod events;
     mod isolation;
     mod limits;
+    mod operator_access;
+    mod operator_agents;
+    mod operator_tokens;
     mod pages;
     mod policy;
     mod sessions;

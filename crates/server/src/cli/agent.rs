@@ -2,14 +2,19 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Subcommand;
-use maitred_core::agent::{Agent, Enforcement, Origin, Settings};
+use maitred_core::{
+    agent::{Agent, Enforcement, Origin, Settings},
+    message::Name,
+};
 
 use super::{
     Usage,
     data::{Data, Where, fields},
     policy::{self, PolicyArgs},
 };
+use crate::settings::{Change, SignInUrl};
 
 /// What can be done with agents.
 #[derive(Debug, Subcommand)]
@@ -17,7 +22,7 @@ pub(crate) enum AgentCommand {
     /// Make an agent with a production and a staging environment
     Create {
         /// What visitors read above the chat
-        name: String,
+        name: Name,
         /// A site that may embed the widget in production, like `https://shop.example`; repeatable
         #[arg(long = "origin", value_name = "ORIGIN")]
         origins: Vec<String>,
@@ -26,7 +31,7 @@ pub(crate) enum AgentCommand {
         staging_origins: Vec<String>,
         /// Where visitors sign in
         #[arg(long, value_name = "URL")]
-        sign_in_url: Option<String>,
+        sign_in_url: Option<SignInUrl>,
         #[command(flatten)]
         data: Data,
     },
@@ -37,7 +42,7 @@ pub(crate) enum AgentCommand {
         origins: Vec<String>,
         /// Where visitors sign in
         #[arg(long, value_name = "URL")]
-        sign_in_url: Option<String>,
+        sign_in_url: Option<SignInUrl>,
         /// Whether one may chat without a token: `optional`, `report` or `required`
         #[arg(long, value_name = "NAME")]
         enforcement: Option<Enforcement>,
@@ -69,17 +74,20 @@ impl AgentCommand {
                 data,
             } => {
                 let settings = |origins: &[String]| -> anyhow::Result<Settings> {
-                    let origins = parsed(origins)?;
-                    let sign_in_url = sign_in_url.clone();
-                    Ok(Settings {
-                        origins,
-                        sign_in_url,
-                        ..Settings::default()
-                    })
+                    let change = Change {
+                        origins: Some(parsed(origins)?),
+                        sign_in_url: sign_in_url.clone().map(Some),
+                        ..Change::default()
+                    };
+                    let mut settings = Settings::default();
+                    change.make(&mut settings).map_err(Usage::because)?;
+                    Ok(settings)
                 };
                 let (production, staging) = (settings(&origins)?, settings(&staging_origins)?);
                 let store = data.open().await?;
-                let agent = store.create_agent(&name, &production, &staging).await?;
+                let agent = store
+                    .create_agent(name.as_str(), &production, &staging)
+                    .await?;
                 data.print(fields! { agent: agent.id.to_string(), name: agent.name })
             }
             Self::List { data } => {
@@ -100,15 +108,23 @@ impl AgentCommand {
                 policy,
                 place,
             } => {
+                let change = Change {
+                    origins: match origins.as_slice() {
+                        [] => None,
+                        origins => Some(parsed(origins)?),
+                    },
+                    sign_in_url: sign_in_url.map(Some),
+                    enforcement,
+                    ..policy.change()
+                };
                 let store = place.data.open().await?;
-                let (agent, mut settings) = place.found(&store).await?;
-                if !origins.is_empty() {
-                    settings.origins = parsed(&origins)?;
-                }
-                settings.sign_in_url = sign_in_url.or(settings.sign_in_url);
-                settings.enforcement = enforcement.unwrap_or(settings.enforcement);
-                policy.apply(&mut settings)?;
-                store.change_settings(place.scope(), &settings).await?;
+                let (agent, _) = place.found(&store).await?;
+                let settings = store
+                    .amend_settings(place.scope(), |settings| {
+                        change.make(settings).map_err(Usage::because)
+                    })
+                    .await?
+                    .context("the agent was there a moment ago")?;
                 show(&place, &agent, &settings)
             }
             Self::Show { place } => {

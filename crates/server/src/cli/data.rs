@@ -13,7 +13,8 @@ use maitred_core::{
     id::AgentId,
     scope::{Environment, Scope},
 };
-use maitred_store::Store;
+use maitred_store::{Actor, Store};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::Usage;
@@ -80,6 +81,7 @@ impl Data {
             trusted_proxies: config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
             refused_tokens_per_minute: config.limits.refused_tokens,
             anonymous_sessions_per_minute: config.limits.anonymous_sessions,
+            refused_api_keys_per_minute: config.limits.refused_api_keys,
             requests_per_minute: config.limits.requests,
             outbound_allow: config.outbound_allow,
         })
@@ -90,7 +92,15 @@ impl Data {
     }
 
     pub(crate) async fn open(&self) -> anyhow::Result<Store> {
-        serve::open(&self.config()?).await
+        let store = serve::open(&self.config()?).await?;
+        Ok(store.acting_as(Actor::CommandLine))
+    }
+
+    /// One JSON value, as the API answers it.
+    pub(crate) fn print_value(&self, value: &impl Serialize) -> anyhow::Result<()> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}", serde_json::to_string(value)?)?;
+        Ok(())
     }
 
     /// One thing: a JSON object, or a line for each of its fields.

@@ -8,10 +8,8 @@ use maitred_core::{
 };
 use serde_json::{Map, Value};
 
-use super::{
-    Usage,
-    data::{Fields, fields},
-};
+use super::data::{Fields, fields};
+use crate::settings::{Change, TokenChange};
 
 /// What tokens must be like, and who sees what of them.
 #[derive(Debug, clap::Args)]
@@ -47,26 +45,22 @@ pub(super) struct PolicyArgs {
 }
 
 impl PolicyArgs {
-    /// Lays down what was named; what was not stays.
-    pub(super) fn apply(self, settings: &mut Settings) -> anyhow::Result<()> {
-        let tokens = &mut settings.tokens;
-        tokens.leeway = self.leeway.unwrap_or(tokens.leeway);
-        tokens.max_lifetime = self.max_lifetime.unwrap_or(tokens.max_lifetime);
-        tokens.email_required = self.email.unwrap_or(tokens.email_required);
-        tokens.audience_required = self.audience.unwrap_or(tokens.audience_required);
-        tokens.issuer_required = self.issuer.unwrap_or(tokens.issuer_required);
-        tokens.one_time = self.one_time_tokens.unwrap_or(tokens.one_time);
-        tokens.actors_allowed = self.actors.unwrap_or(tokens.actors_allowed);
-        for (claim, for_whom) in self.claims {
-            settings
-                .claims
-                .set(claim, for_whom)
-                .map_err(Usage::because)?;
+    /// What was named; what was not stays.
+    pub(super) fn change(self) -> Change {
+        Change {
+            tokens: TokenChange {
+                leeway: self.leeway,
+                max_lifetime: self.max_lifetime,
+                email_required: self.email,
+                audience_required: self.audience,
+                issuer_required: self.issuer,
+                one_time: self.one_time_tokens,
+                actors_allowed: self.actors,
+            },
+            claims: self.claims,
+            stored_claims: self.store_claims,
+            ..Change::default()
         }
-        for (claim, kept) in self.store_claims {
-            settings.claims.keep(claim, kept).map_err(Usage::because)?;
-        }
-        Ok(())
     }
 }
 

@@ -8,17 +8,16 @@ use std::{
 
 use anyhow::Context;
 use clap::Subcommand;
-use maitred_core::scope::{Environment, Scope};
 use maitred_store::KeyState;
-use maitred_token::{Explanation, Outcome, Step, Verifier, mint_hs256};
+use maitred_token::{Explanation, Outcome, mint_hs256};
 use secrecy::ExposeSecret;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
     Usage,
     data::{Where, fields, read},
 };
-use crate::sites::Sites;
+use crate::{checker, http::CheckedToken, sites::Sites};
 
 /// What can be done with tokens.
 #[derive(Debug, Subcommand)]
@@ -109,51 +108,17 @@ async fn check(place: &Where, file: Option<&Path>) -> anyhow::Result<ExitCode> {
     };
     // The line break is the editor's; everything else is the token's.
     let token = text.trim_end_matches(['\r', '\n']);
-    let sites = Sites::default();
-    let mut explanation = None;
-    let mut others = Vec::new();
-    for environment in Environment::ALL {
-        let scope = Scope {
-            environment,
-            ..place.scope()
-        };
-        let site = sites
-            .site(&store, scope)
-            .await?
-            .context("an agent has both environments")?;
-        if environment == place.environment {
-            explanation = Some(site.verifier.explain(token, store.clock.now().as_second()));
-        } else {
-            others.push((environment.as_str(), site));
-        }
-    }
-    let others: Vec<(&str, &Verifier)> = others
-        .iter()
-        .map(|(name, site)| (*name, &site.verifier))
-        .collect();
-    let explanation = explanation
-        .context("its environment is one of both")?
-        .diagnosed(token, &others);
-    tell(place, &explanation)
+    let explanation = checker::check(&Sites::default(), &store, place.scope(), token)
+        .await?
+        .context("the agent was there a moment ago")?;
+    tell(place, explanation)
 }
 
-fn tell(place: &Where, explanation: &Explanation) -> anyhow::Result<ExitCode> {
-    let code = match &explanation.verdict {
-        Ok(_) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(1),
-    };
+fn tell(place: &Where, explanation: Explanation) -> anyhow::Result<ExitCode> {
+    let accepted = explanation.verdict.is_ok();
+    let code = ExitCode::from(u8::from(!accepted));
     if place.data.json {
-        let steps: Vec<Value> = explanation.steps.iter().map(step_json).collect();
-        let refusal = explanation
-            .verdict
-            .as_ref()
-            .err()
-            .map(|refused| refused.refusal.code());
-        place.data.print(fields! {
-            accepted: explanation.verdict.is_ok(),
-            code: refusal,
-            steps: steps,
-        })?;
+        place.data.print_value(&CheckedToken::from(explanation))?;
         return Ok(code);
     }
     let mut out = io::stdout().lock();
@@ -168,25 +133,6 @@ fn tell(place: &Where, explanation: &Explanation) -> anyhow::Result<ExitCode> {
             Outcome::NotReached => writeln!(out, "  -       {name}")?,
         }
     }
-    writeln!(
-        out,
-        "{}",
-        if explanation.verdict.is_ok() {
-            "accepted"
-        } else {
-            "refused"
-        }
-    )?;
+    writeln!(out, "{}", if accepted { "accepted" } else { "refused" })?;
     Ok(code)
-}
-
-fn step_json(step: &Step) -> Value {
-    let name = step.check.name();
-    match &step.outcome {
-        Outcome::Passed(found) => json!({ "check": name, "outcome": "passed", "found": found }),
-        Outcome::Failed { code, message, fix } => {
-            json!({ "check": name, "outcome": "failed", "code": code, "message": message, "fix": fix })
-        }
-        Outcome::NotReached => json!({ "check": name, "outcome": "not_reached" }),
-    }
 }

@@ -9,7 +9,7 @@ use maitred_store::StoreError;
 use maitred_token::{Refused, Stage};
 
 use super::MAX_BODY;
-use crate::limits::TooMany;
+use crate::{limits::TooMany, settings::BadSetting};
 
 /// An error of the API. Codes are part of the contract, sentences are not.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,12 @@ pub(crate) enum ApiError {
     RateLimited(TooMany),
     #[error("no session was given")]
     Unauthorized,
+    #[error("{0}")]
+    NoApiKey(&'static str),
+    #[error("this API key is for one agent only")]
+    ForOneAgent,
+    #[error(transparent)]
+    BadSetting(#[from] BadSetting),
     #[error("the session has ended")]
     SessionEnded(Ended),
     #[error("no such {0}")]
@@ -78,7 +84,9 @@ impl ApiError {
             Self::IdentityMismatch => (StatusCode::CONFLICT, "identity_mismatch"),
             Self::OriginNotAllowed(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
             Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
-            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::Unauthorized | Self::NoApiKey(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::ForOneAgent => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::BadSetting(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_value"),
             Self::SessionEnded(Ended::Expired) => (StatusCode::UNAUTHORIZED, "session_expired"),
             Self::SessionEnded(Ended::Revoked) => (StatusCode::UNAUTHORIZED, "session_revoked"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
@@ -121,12 +129,20 @@ impl ApiError {
             Self::RateLimited(TooMany { retry_after }) => {
                 Some(format!("try again in {retry_after} s"))
             }
+            Self::NoApiKey(_) => Some(
+                "send `Authorization: Bearer mtd_api_…`; `maitred api-key create` makes a key"
+                    .to_owned(),
+            ),
+            Self::ForOneAgent => {
+                Some("use a key that was made without `--agent`, for the whole installation".to_owned())
+            }
             Self::TooLarge => Some(format!("send at most {MAX_BODY} bytes")),
             Self::KeyRevoked
             | Self::Unauthorized
             | Self::SessionEnded(_)
             | Self::NotFound(_)
             | Self::BadMessage(_)
+            | Self::BadSetting(_)
             | Self::IdempotencyMismatch
             | Self::UnknownField(_)
             | Self::BadRequest(_)

@@ -51,6 +51,16 @@ pub(crate) fn visitor_routes() -> Vec<Route> {
     routes
 }
 
+/// Those of operators.
+pub(crate) fn operator_routes() -> Vec<Route> {
+    let routes: Vec<Route> = routes()
+        .into_iter()
+        .filter(|route| route.path.starts_with("/api/"))
+        .collect();
+    assert!(routes.len() >= 12, "the table is not read any more");
+    routes
+}
+
 #[test]
 fn the_table_is_read_with_all_methods_of_a_path() {
     let methods = |path: &str| -> Vec<String> {
