@@ -21,12 +21,14 @@ use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use crate::{
-    causes::Causes, client::Proxies, config::Config, hub::Hub, limits::Limits, sites::Sites,
-    tasks::Tasks, turns::Turns,
+    causes::Causes, client::Proxies, config::Config, hub::Hub, limits::Limits, mail::Mailer,
+    sites::Sites, tasks::Tasks, turns::Turns,
 };
 
 /// How often a node looks whether something was written beside it.
 const LOOK_FOR_CHANGES: Duration = Duration::from_secs(1);
+/// How often what counts for nothing any more is forgotten.
+const TIDY_UP: Duration = Duration::from_secs(600);
 
 /// What every request can reach. Cheap to clone.
 #[derive(Clone)]
@@ -51,6 +53,8 @@ pub struct Handles {
     pub(crate) turns: Turns,
     pub(crate) agent: Agent,
     pub(crate) assertions: Assertions,
+    /// Sends one-time codes, if the operator set a mail server.
+    pub(crate) mailer: Option<Mailer>,
     pub(crate) tasks: Tasks,
 }
 
@@ -76,7 +80,20 @@ impl App {
         };
         let hub = Arc::new(Hub::default());
         let tasks = Tasks::default();
-        let agent = Agent::new(store.clone(), engine, runner, Codes::Unavailable);
+        let mailer = match &config.mail {
+            Some(mail) => Some(Mailer::new(
+                mail,
+                &config.public_url,
+                store.clock.clone(),
+                tasks.clone(),
+            )?),
+            None => None,
+        };
+        let codes = match mailer {
+            Some(_) => Codes::Sent,
+            None => Codes::Unavailable,
+        };
+        let agent = Agent::new(store.clone(), engine, runner, codes);
         let turns = Turns::new(agent.clone(), hub.clone(), tasks.clone());
         let unfinished = store.conversations_with_a_turn().await?;
         turns.resume(unfinished).await?;
@@ -90,9 +107,11 @@ impl App {
             turns,
             agent,
             assertions,
+            mailer,
             tasks,
         }));
         app.follow_changes().await?;
+        app.tidy();
         Ok(app)
     }
 
@@ -146,6 +165,25 @@ impl App {
             };
             if let Err(error) = prepared {
                 tracing::error!(agent.id = %agent, error = %Causes(&error), "an agent's knowledge could not be made ready");
+            }
+        });
+    }
+
+    /// Forgets, now and then, what is stored and counts for nothing any more.
+    fn tidy(&self) {
+        let app = self.clone();
+        let stopping = self.tasks.stopping();
+        self.tasks.spawn(async move {
+            let mut tick = tokio::time::interval(TIDY_UP);
+            tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = tick.tick() => (),
+                    () = stopping.cancelled() => return,
+                }
+                if let Err(error) = app.store.forget_codes().await {
+                    tracing::warn!(error = %Causes(&error), "one-time codes are not tidied up");
+                }
             }
         });
     }

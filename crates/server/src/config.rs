@@ -2,6 +2,8 @@
 //!
 //! Nothing else in the program reads the environment.
 
+pub(crate) mod mail;
+
 use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
@@ -36,6 +38,7 @@ pub struct Config {
     pub(crate) database: Location,
     pub(crate) session_grace: SignedDuration,
     pub(crate) anonymous_for: SignedDuration,
+    pub(crate) mail: Option<mail::Settings>,
     pub(crate) outbound_allow: Vec<String>,
     pub(crate) script: Option<PathBuf>,
 }
@@ -79,6 +82,7 @@ struct File {
     database: Database,
     sessions: Sessions,
     limits: Limits,
+    mail: mail::Mail,
     outbound: Outbound,
     testing: Testing,
 }
@@ -196,6 +200,7 @@ impl Config {
             },
             session_grace: SignedDuration::from_secs(grace),
             anonymous_for: SignedDuration::from_secs(file.sessions.anonymous_for),
+            mail: file.mail.parsed()?,
             outbound_allow: file.outbound.allow,
             script: Some(file.testing.script)
                 .filter(|it| !it.is_empty())
@@ -401,6 +406,8 @@ mod tests {
                 "postgres://ada:hunter2@db/maitred",
             ),
             ("MAITRED__SERVER__MASTER_KEY", "hunter2"),
+            ("MAITRED__MAIL__URL", "smtps://ada:hunter2@mail.example"),
+            ("MAITRED__MAIL__FROM", "chat@shop.example"),
         ]);
 
         let printed = format!("{:?}", config.unwrap());

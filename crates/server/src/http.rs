@@ -1,6 +1,7 @@
 //! Every route on one screen.
 
 mod assets;
+mod code;
 mod conversations;
 mod error;
 mod events;
@@ -54,6 +55,8 @@ pub fn router(app: App) -> Router {
             "/v1/conversations/{id}/not-mine",
             post(conversations::not_mine),
         )
+        .route("/v1/code", post(code::ask))
+        .route("/v1/code/verification", post(code::verify))
         .route("/v1/events", get(events::follow))
         // Operators
         .route("/api/agents", get(agents::list).post(agents::create))

@@ -16,6 +16,7 @@ mod demo;
 mod http;
 mod hub;
 mod limits;
+mod mail;
 mod serve;
 mod settings;
 mod sites;

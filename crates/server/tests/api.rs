@@ -6,6 +6,7 @@ mod api {
     mod support;
 
     mod assurance;
+    mod codes;
     mod conversations;
     mod events;
     mod isolation;

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The most guesses at one code.
-pub const MAX_TRIES: i64 = 3;
+const MAX_TRIES: i64 = 3;
 /// The most codes that one visitor may ask for one address in an hour.
 const PER_VISITOR_AND_ADDRESS: i64 = 3;
 /// The most mails to one address in an hour, whoever asked.

@@ -43,7 +43,7 @@ mod sessions;
 pub use actions::StoredAction;
 pub use api_keys::ApiKey;
 pub use audit::{Actor, AuditLine};
-pub use codes::{Asked, MAX_TRIES, Tried};
+pub use codes::{Asked, Tried};
 pub use entries::{Appended, Posted, TurnMark};
 pub use error::{OpenError, StoreError};
 pub use events::Replay;

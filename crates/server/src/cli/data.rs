@@ -83,6 +83,7 @@ impl Data {
             anonymous_sessions_per_minute: config.limits.anonymous_sessions,
             refused_api_keys_per_minute: config.limits.refused_api_keys,
             requests_per_minute: config.limits.requests,
+            mail: config.mail.map_or_else(|| "none".to_owned(), |mail| mail.to_string()),
             outbound_allow: config.outbound_allow,
         })
     }

@@ -4,7 +4,9 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use maitred_core::{message::MessageTextError, scope::Environment, session::Ended};
+use maitred_core::{
+    code::EmailAddressError, message::MessageTextError, scope::Environment, session::Ended,
+};
 use maitred_store::StoreError;
 use maitred_token::{Refused, Stage};
 
@@ -26,6 +28,16 @@ pub(crate) enum ApiError {
     OriginNotAllowed(String),
     #[error("too many requests from this address")]
     RateLimited(TooMany),
+    #[error("too many codes were asked for")]
+    TooManyCodes(TooMany),
+    #[error("one-time codes cannot be sent here")]
+    CodeUnavailable,
+    #[error(transparent)]
+    BadAddress(#[from] EmailAddressError),
+    #[error("that is not the code")]
+    WrongCode { left: Option<i64> },
+    #[error("there is no code to type in")]
+    CodeExpired,
     #[error("no session was given")]
     Unauthorized,
     #[error("{0}")]
@@ -83,7 +95,13 @@ impl ApiError {
             Self::TokenRequired { .. } => (StatusCode::UNAUTHORIZED, "token_required"),
             Self::IdentityMismatch => (StatusCode::CONFLICT, "identity_mismatch"),
             Self::OriginNotAllowed(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
-            Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+            Self::CodeUnavailable => (StatusCode::CONFLICT, "code_unavailable"),
+            Self::BadAddress(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_email"),
+            Self::WrongCode { .. } => (StatusCode::UNAUTHORIZED, "wrong_code"),
+            Self::CodeExpired => (StatusCode::UNAUTHORIZED, "code_expired"),
+            Self::RateLimited(_) | Self::TooManyCodes(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "rate_limited")
+            }
             Self::Unauthorized | Self::NoApiKey(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::ForOneAgent => (StatusCode::FORBIDDEN, "forbidden"),
             Self::BadSetting(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_value"),
@@ -126,7 +144,17 @@ impl ApiError {
                 Some(url) => format!("sign in at {url}"),
                 None => "hand over a token with `identify`".to_owned(),
             }),
-            Self::RateLimited(TooMany { retry_after }) => {
+            Self::CodeUnavailable => {
+                Some("set `mail.url` and `mail.from` in the settings of the server".to_owned())
+            }
+            Self::BadAddress(_) => Some("write it like `sarah@shop.example`, in ASCII".to_owned()),
+            Self::WrongCode { left: None } => Some("a code has six digits".to_owned()),
+            Self::WrongCode { left: Some(0) } => Some("no try is left: ask for a new code".to_owned()),
+            Self::WrongCode { left: Some(1) } => Some("one try is left".to_owned()),
+            Self::WrongCode { left: Some(left) } => Some(format!("{left} tries are left")),
+            Self::CodeExpired => Some("ask for a new code".to_owned()),
+            Self::RateLimited(TooMany { retry_after })
+            | Self::TooManyCodes(TooMany { retry_after }) => {
                 Some(format!("try again in {retry_after} s"))
             }
             Self::NoApiKey(_) => Some(
@@ -218,7 +246,9 @@ impl IntoResponse for ApiError {
             hint: self.hint(),
         };
         let mut response = status.into_response();
-        if let Self::RateLimited(TooMany { retry_after }) = self {
+        if let Self::RateLimited(TooMany { retry_after })
+        | Self::TooManyCodes(TooMany { retry_after }) = self
+        {
             let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, retry_after.into());
         }

@@ -24,7 +24,7 @@ pub(super) async fn agent(
         .await?
         .ok_or(ApiError::NotFound("agent"))?;
     let agent = wire::PublicAgent {
-        agent: wire::AgentView::new(scope, &site.agent, &site.settings),
+        agent: wire::AgentView::new(&app, &site),
         greeting: greeting(None),
         enforcement: site.settings.enforcement.as_str(),
     };

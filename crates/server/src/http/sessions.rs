@@ -284,7 +284,7 @@ async fn answer(app: &App, site: &Site, opened: Opened) -> Result<wire::OpenedSe
         visitor: opened.visitor.map(|secret| secret.expose().to_owned()),
         greeting: greeting(session.identity()),
         conversation: conversation.map(Into::into),
-        agent: wire::AgentView::new(site.scope, &site.agent, &site.settings),
+        agent: wire::AgentView::new(app, site),
         session: opened.secret.expose().to_owned(),
     })
 }

@@ -4,11 +4,10 @@
 use jiff::Timestamp;
 use maitred_core::{
     action::Outcome,
-    agent::{Agent, Settings},
     conversation::{self as core, Author, Body, Message},
     id::{AgentId, CallId, ContactId, ConversationId, EntryId},
     identity::Identity,
-    scope::{Environment, Scope},
+    scope::Environment,
     session::{Holder, Session},
 };
 use maitred_store::Posted;
@@ -16,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::Told;
+use crate::{app::App, sites::Site};
 
 /// The body of every error.
 #[derive(Serialize)]
@@ -147,6 +147,26 @@ impl Contact {
     }
 }
 
+/// `POST /v1/code`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewCode {
+    pub(super) email: String,
+}
+
+/// What asking for a code is answered with, whatever is behind the address.
+#[derive(Serialize)]
+pub(super) struct CodeAsked {
+    pub(super) expires_at: Timestamp,
+}
+
+/// `POST /v1/code/verification`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TypedCode {
+    pub(super) code: String,
+}
+
 /// What a widget must know of its agent.
 #[derive(Serialize)]
 pub(super) struct AgentView {
@@ -155,6 +175,8 @@ pub(super) struct AgentView {
     name: String,
     suggestions: Vec<String>,
     sign_in_url: Option<String>,
+    /// Whether an address can be proven by a one-time code.
+    codes: bool,
     appearance: Appearance,
 }
 
@@ -165,13 +187,20 @@ struct Appearance {
 }
 
 impl AgentView {
-    pub(super) fn new(scope: Scope, agent: &Agent, settings: &Settings) -> Self {
+    pub(super) fn new(app: &App, site: &Site) -> Self {
+        let Site {
+            scope,
+            agent,
+            settings,
+            ..
+        } = site;
         Self {
             id: scope.agent,
             environment: scope.environment,
             name: agent.name.clone(),
             suggestions: settings.suggestions.clone(),
             sign_in_url: settings.sign_in_url.clone(),
+            codes: app.mailer.is_some(),
             appearance: Appearance {
                 accent: settings.accent.clone(),
                 position: "right",

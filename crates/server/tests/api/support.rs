@@ -1,6 +1,7 @@
 //! A whole maitred in a temporary directory, and visitors who read like sentences.
 
 pub(crate) mod canary;
+pub(crate) mod post_office;
 
 use std::{
     path::{Path, PathBuf},
@@ -83,7 +84,11 @@ impl TestApp {
         Self::with_script_and_settings(script, &[("OUTBOUND__ALLOW", &hosts)]).await
     }
 
-    async fn with_script_and_settings(script: &Value, settings: &[(&str, &str)]) -> Self {
+    /// With a model that says what the script tells it to, and with settings.
+    pub(crate) async fn with_script_and_settings(
+        script: &Value,
+        settings: &[(&str, &str)],
+    ) -> Self {
         canary::listen();
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-03-01T12:00:00Z".parse().unwrap());

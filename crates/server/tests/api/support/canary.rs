@@ -7,6 +7,7 @@
 use std::{
     io,
     sync::{Mutex, MutexGuard, Once, PoisonError},
+    time::Duration,
 };
 
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
@@ -47,6 +48,22 @@ pub(crate) fn is_silent(texts: &[String]) {
     for text in texts {
         assert!(!log.contains(text), "what a visitor said is in the log");
     }
+}
+
+/// Everything that was logged, once it holds this text.
+pub(crate) async fn until_logged(text: &str) -> String {
+    let look = async {
+        loop {
+            let log = String::from_utf8_lossy(&kept()).into_owned();
+            if log.contains(text) {
+                return log;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), look)
+        .await
+        .expect("it is logged within 30 s")
 }
 
 /// The line around the first secret in a text.
