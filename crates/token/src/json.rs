@@ -78,6 +78,13 @@ impl<'j> Object<'j> {
         self.get(name).filter(|value| **value != Json::Null)
     }
 
+    /// Whether it has no member but these.
+    pub(crate) fn has_only(&self, names: &[&str]) -> bool {
+        self.0
+            .iter()
+            .all(|(name, _)| names.contains(&name.as_ref()))
+    }
+
     pub(crate) fn into_members(self) -> impl Iterator<Item = (Cow<'j, str>, Json<'j>)> {
         self.0.into_iter()
     }

@@ -96,10 +96,19 @@ impl<'t> Compact<'t> {
         })
     }
 
+    /// The header as it stands there, for whoever reads another kind of JWS.
+    pub(crate) fn header_text(&self) -> &[u8] {
+        &self.header
+    }
+
     /// The claims, if this key made the signature over them.
     pub(crate) fn claims_if_signed_by(&self, key: &Key) -> Option<&[u8]> {
-        key.signed(self.signed.as_bytes(), &self.signature)
-            .then_some(&self.claims)
+        self.claims_if(|message, signature| key.signed(message, signature))
+    }
+
+    /// The claims, if the signature is found good.
+    pub(crate) fn claims_if(&self, is_good: impl FnOnce(&[u8], &[u8]) -> bool) -> Option<&[u8]> {
+        is_good(self.signed.as_bytes(), &self.signature).then_some(&self.claims)
     }
 }
 

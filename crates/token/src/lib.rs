@@ -31,6 +31,7 @@ mod explain;
 mod refusal;
 
 mod mint;
+mod possession;
 mod self_test;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ pub use crate::key::{
     BadKeySet, FetchedKeys, Key, KeySet, KeyState, PublicKey, SetTerms, SkippedKey, UnusableKey,
 };
 pub use crate::mint::{AssertionKey, mint_hs256, thumbprint};
+pub use crate::possession::{Asked, BadProof, NotAThumbprint, Proof, ProofKey};
 pub use crate::refusal::{
     ActorFault, AudienceFault, IssuerFault, KidFault, Malformed, Part, Refusal, Refused, Stage,
     Trace,

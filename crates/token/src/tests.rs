@@ -9,6 +9,7 @@ mod keys;
 mod mint;
 mod optional;
 mod pairs;
+mod possession;
 mod properties;
 mod public_keys;
 mod sets;

@@ -141,7 +141,7 @@ fn of_a_set(jwk: &Json<'_>, terms: &SetTerms) -> Result<Key, UnusableKey> {
     Ok(key.fetched(&terms.issuer, &terms.audiences))
 }
 
-fn public_key(jwk: &Object<'_>) -> Result<PublicKey, UnusableKey> {
+pub(super) fn public_key(jwk: &Object<'_>) -> Result<PublicKey, UnusableKey> {
     let numbers = numbers(jwk)?;
     if jwk.get("use").is_some_and(|its| !is_text(its, "sig")) {
         return Err(UnusableKey::NotForSignatures);

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::unusable::UnusableKey;
 use super::{jwk, pem, weak};
 use crate::algorithm::Algorithm;
+use crate::json::Object;
 use crate::jws::base64url;
 
 /// Longer texts than this are no single key.
@@ -62,6 +63,11 @@ impl PublicKey {
             return jwk::pasted(text.trim());
         }
         Self::new(pem::numbers(text)?, None, None)
+    }
+
+    /// Reads a JWK that somebody shows to prove that it is theirs.
+    pub(crate) fn from_jwk(jwk: &Object<'_>) -> Result<Self, UnusableKey> {
+        jwk::public_key(jwk)
     }
 
     /// Checks the numbers, and that they fit a stated algorithm.
@@ -150,7 +156,7 @@ impl PublicKey {
     }
 
     /// The key as aws-lc verifies with it, for this algorithm and no other.
-    pub(super) fn parsed(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, UnusableKey> {
+    pub(crate) fn parsed(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, UnusableKey> {
         if !self.algorithms().contains(&algorithm) {
             return Err(UnusableKey::WrongAlgorithm);
         }
