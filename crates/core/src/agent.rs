@@ -34,6 +34,8 @@ pub struct Settings {
     pub claims: ClaimPolicy,
     /// Whether one may chat without a token.
     pub enforcement: Enforcement,
+    /// Whether sessions are bound to a key of the browser.
+    pub proof_of_possession: ProofOfPossession,
 }
 
 /// Whether a visitor may chat without a token (rule E1).
@@ -80,6 +82,54 @@ impl FromStr for Enforcement {
             .into_iter()
             .find(|it| it.as_str() == text)
             .ok_or(ParseEnforcementError)
+    }
+}
+
+/// Whether a session is bound to a key that only its browser can use, so that a
+/// copied session string opens nothing (rule S4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ProofOfPossession {
+    /// No, even if the browser could.
+    Off,
+    /// Yes, if the browser can: a page without a secure context has no key.
+    #[default]
+    WhenAvailable,
+    /// Yes, and a browser that cannot has no chat.
+    Required,
+}
+
+impl ProofOfPossession {
+    const ALL: [Self; 3] = [Self::Off, Self::WhenAvailable, Self::Required];
+
+    /// The name in JSON and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::WhenAvailable => "when_available",
+            Self::Required => "required",
+        }
+    }
+}
+
+impl fmt::Display for ProofOfPossession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that names no policy for proof of possession.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not one of `off`, `when_available`, `required`")]
+pub struct ParseProofOfPossessionError;
+
+impl FromStr for ProofOfPossession {
+    type Err = ParseProofOfPossessionError;
+
+    fn from_str(text: &str) -> Result<Self, ParseProofOfPossessionError> {
+        Self::ALL
+            .into_iter()
+            .find(|it| it.as_str() == text)
+            .ok_or(ParseProofOfPossessionError)
     }
 }
 

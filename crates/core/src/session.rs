@@ -6,6 +6,8 @@ use aws_lc_rs::{digest, rand};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
+pub use maitred_token::ProofKey;
+
 use crate::{
     assurance::Standing,
     code::ProvenAddress,
@@ -31,6 +33,9 @@ pub struct Session {
     pub proven: Option<ProvenAddress>,
     /// Where the page said it was loaded from: a claim by the client.
     pub page_origin: String,
+    /// The key that every request with it must be proven with, whatever the policy
+    /// says by then (rule S4). None: whoever has the string has the session.
+    pub proof_key: Option<ProofKey>,
     /// When it ends unless it is renewed.
     pub expires_at: Timestamp,
 }
@@ -262,6 +267,7 @@ mod tests {
             },
             holder,
             proven: None,
+            proof_key: None,
             page_origin: "https://shop.example".to_owned(),
             expires_at: Timestamp::MAX,
         }

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     causes::Causes, client::Proxies, config::Config, hub::Hub, limits::Limits, mail::Mailer,
-    sites::Sites, tasks::Tasks, turns::Turns,
+    possession::Freshness, sites::Sites, tasks::Tasks, turns::Turns,
 };
 
 /// How often a node looks whether something was written beside it.
@@ -47,6 +47,7 @@ pub struct Handles {
     pub(crate) config: Config,
     pub(crate) store: Store,
     pub(crate) sites: Sites,
+    pub(crate) freshness: Freshness,
     pub(crate) proxies: Proxies,
     pub(crate) limits: Limits,
     pub(crate) hub: Arc<Hub>,
@@ -101,6 +102,7 @@ impl App {
             proxies: Proxies::new(config.trusted_proxies.clone()),
             limits: Limits::new(config.limits),
             config,
+            freshness: Freshness::new(store.clone()),
             store,
             sites: Sites::default(),
             hub,
@@ -142,10 +144,12 @@ impl App {
         Ok(posted)
     }
 
-    /// Ends a session, its turns and its streams.
+    /// Ends a session and the others of its holder in the same browser (rule S5),
+    /// their turns and their streams.
     pub(crate) async fn end_session(&self, session: &Session) -> Result<(), StoreError> {
-        self.store.end_session(session.id).await?;
-        self.turns.interrupt(session.id);
+        for ended in self.store.end_session(session).await? {
+            self.turns.interrupt(ended);
+        }
         self.hub.announce(session.owner(), Event::SessionsEnded);
         Ok(())
     }

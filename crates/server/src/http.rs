@@ -7,6 +7,7 @@ mod error;
 mod events;
 mod frame;
 mod operator;
+mod proof;
 mod public;
 mod sessions;
 mod shell;

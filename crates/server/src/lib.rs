@@ -17,6 +17,7 @@ mod http;
 mod hub;
 mod limits;
 mod mail;
+mod possession;
 mod serve;
 mod settings;
 mod sites;

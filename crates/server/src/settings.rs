@@ -6,7 +6,7 @@
 use std::{fmt, str::FromStr};
 
 use maitred_core::{
-    agent::{Enforcement, Origin, Settings},
+    agent::{Enforcement, Origin, ProofOfPossession, Settings},
     claims::{ClaimFor, ClaimName},
     policy::{Leeway, MaxLifetime},
 };
@@ -19,6 +19,7 @@ pub(crate) struct Change {
     /// Where visitors sign in, or that it is not said.
     pub(crate) sign_in_url: Option<Option<SignInUrl>>,
     pub(crate) enforcement: Option<Enforcement>,
+    pub(crate) proof_of_possession: Option<ProofOfPossession>,
     pub(crate) tokens: TokenChange,
     /// Claims, and for whom they are to be.
     pub(crate) claims: Vec<(ClaimName, ClaimFor)>,
@@ -67,6 +68,9 @@ impl Change {
         tokens.one_time = wanted.one_time.unwrap_or(tokens.one_time);
         tokens.actors_allowed = wanted.actors_allowed.unwrap_or(tokens.actors_allowed);
         settings.enforcement = self.enforcement.unwrap_or(settings.enforcement);
+        settings.proof_of_possession = self
+            .proof_of_possession
+            .unwrap_or(settings.proof_of_possession);
         if let Some(origins) = self.origins {
             settings.origins = origins;
         }

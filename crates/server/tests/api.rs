@@ -16,6 +16,7 @@ mod api {
     mod operator_tokens;
     mod pages;
     mod policy;
+    mod possession;
     mod sessions;
     mod tokens;
     mod turns;

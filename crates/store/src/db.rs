@@ -78,6 +78,15 @@ macro_rules! optional_in {
     };
 }
 
+/// The rows of a query in a transaction.
+macro_rules! all_in {
+    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
+        $crate::db::on!(Tx, $tx, |tx| {
+            sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_all(&mut **tx).await
+        })
+    };
+}
+
 /// The row of a query, if there is one.
 macro_rules! optional {
     ($db:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
@@ -96,4 +105,4 @@ macro_rules! all {
     };
 }
 
-pub(crate) use {all, execute, on, optional, optional_in};
+pub(crate) use {all, all_in, execute, on, optional, optional_in};

@@ -15,7 +15,7 @@ use crate::{
     Store, StoreError,
     db::{Tx, execute, optional_in},
     row::{IdentityJson, to_json},
-    sessions::Opened,
+    sessions::{Opened, Opening},
 };
 
 /// What a good token brings along.
@@ -37,28 +37,22 @@ impl Store {
     /// may come along (rule M1).
     pub async fn open_verified(
         &self,
-        scope: Scope,
-        page_origin: &str,
+        opening: Opening,
         proven: Proven,
         before: Option<VisitorId>,
     ) -> Result<Opened, StoreError> {
+        let scope = opening.scope;
         let mut tx = self.begin().await?;
         refuse_revoked_key(&mut tx, scope, proven.key).await?;
         let contact = self
             .upsert_contact(&mut tx, scope, &proven.identity)
             .await?;
-        let session = Session {
-            id: SessionId::new(&self.clock),
-            scope,
-            holder: Holder::Verified {
-                contact,
-                identity: Box::new(proven.identity),
-                key: proven.key,
-            },
-            proven: None,
-            page_origin: page_origin.to_owned(),
-            expires_at: proven.lasts_until,
+        let holder = Holder::Verified {
+            contact,
+            identity: Box::new(proven.identity),
+            key: proven.key,
         };
+        let session = opening.session(SessionId::new(&self.clock), holder, proven.lasts_until);
         let secret = self.insert_session(&mut tx, &session).await?;
         if let Some(visitor) = before {
             self.retire_visitor(&mut tx, scope, visitor, contact)

@@ -55,4 +55,4 @@ pub use knowledge::Source;
 pub use open::{Location, Store};
 pub use page::{Cursor, NotACursor, Page};
 pub use seal::MasterKey;
-pub use sessions::{Found, Opened};
+pub use sessions::{Found, Opened, Opening, Returning};

@@ -6,14 +6,35 @@ use jiff::Timestamp;
 use maitred_core::{
     id::{SessionId, VisitorId},
     scope::{Owner, Scope},
-    session::{Ended, Holder, Secret, SecretFor, Session, new_epoch, new_secret},
+    session::{Ended, Holder, ProofKey, Secret, SecretFor, Session, new_epoch, new_secret},
 };
 
 use crate::{
     Store, StoreError, codes,
-    db::{Tx, execute, optional, optional_in},
+    db::{Tx, all_in, execute, optional, optional_in},
     row::{IdentityJson, json, parsed, time, to_json},
 };
+
+/// Where a session is opened, and by which browser, whoever will be in it.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The agent and environment.
+    pub scope: Scope,
+    /// Where the page said it was loaded from.
+    pub page_origin: String,
+    /// The key that the session is bound to, for ever (rule S4).
+    pub proof_key: Option<ProofKey>,
+}
+
+/// What an anonymous visitor shows to be known again.
+#[derive(Debug)]
+pub struct Returning {
+    /// What was given out when the visitor was made.
+    pub secret: Secret,
+    /// The key that a proof came along with: without it, a visitor who was made
+    /// with a key is not known (rule S7).
+    pub proof_key: Option<ProofKey>,
+}
 
 /// A session that was just opened, and the texts that only its holder may know.
 #[derive(Debug)]
@@ -35,6 +56,20 @@ pub enum Found {
     Ended(Ended),
 }
 
+impl Opening {
+    pub(crate) fn session(self, id: SessionId, holder: Holder, expires_at: Timestamp) -> Session {
+        Session {
+            id,
+            scope: self.scope,
+            holder,
+            proven: None,
+            page_origin: self.page_origin,
+            proof_key: self.proof_key,
+            expires_at,
+        }
+    }
+}
+
 #[derive(sqlx::FromRow)]
 struct SessionRow {
     id: String,
@@ -45,6 +80,7 @@ struct SessionRow {
     key_id: Option<String>,
     identity: Option<String>,
     page_origin: String,
+    proof_key: Option<String>,
     expires_at: i64,
     ended_at: Option<i64>,
     address: Option<String>,
@@ -53,33 +89,30 @@ struct SessionRow {
 
 impl Store {
     /// Opens a session of somebody of whom nothing is known. A visitor's secret
-    /// that is unknown, retired or of another agent makes a new visitor.
+    /// that is unknown, retired, of another agent, or shown without the key it was
+    /// made with makes a new visitor.
     pub async fn open_anonymous(
         &self,
-        scope: Scope,
-        page_origin: &str,
-        visitor: Option<Secret>,
+        opening: Opening,
+        visitor: Option<Returning>,
         expires_at: Timestamp,
     ) -> Result<Opened, StoreError> {
         let mut tx = self.begin().await?;
         let known = match visitor {
-            Some(secret) => known_visitor(&mut tx, scope, &secret)
+            Some(visitor) => known_visitor(&mut tx, opening.scope, &visitor)
                 .await?
-                .map(|id| (id, secret)),
+                .map(|id| (id, visitor.secret)),
             None => None,
         };
         let (id, visitor) = match known {
             Some(known) => known,
-            None => self.make_visitor(&mut tx, scope).await?,
+            None => self.make_visitor(&mut tx, &opening).await?,
         };
-        let session = Session {
-            id: SessionId::new(&self.clock),
-            scope,
-            holder: Holder::Anonymous(id),
-            proven: None,
-            page_origin: page_origin.to_owned(),
+        let session = opening.session(
+            SessionId::new(&self.clock),
+            Holder::Anonymous(id),
             expires_at,
-        };
+        );
         let secret = self.insert_session(&mut tx, &session).await?;
         tx.commit().await?;
         Ok(Opened {
@@ -93,10 +126,10 @@ impl Store {
     pub async fn visitor(
         &self,
         scope: Scope,
-        secret: &Secret,
+        visitor: &Returning,
     ) -> Result<Option<VisitorId>, StoreError> {
         let mut tx = self.begin().await?;
-        let id = known_visitor(&mut tx, scope, secret).await?;
+        let id = known_visitor(&mut tx, scope, visitor).await?;
         tx.commit().await?;
         Ok(id)
     }
@@ -105,7 +138,7 @@ impl Store {
     pub async fn session(&self, secret: &Secret) -> Result<Option<Found>, StoreError> {
         const SQL: &str = "
             SELECT sessions.id, sessions.agent_id, sessions.environment, visitor_id, contact_id,
-                key_id, identity, page_origin, sessions.expires_at, ended_at,
+                key_id, identity, page_origin, proof_key, sessions.expires_at, ended_at,
                 codes.address, codes.proven_until
             FROM sessions
                 LEFT JOIN codes ON codes.session_id = sessions.id
@@ -119,7 +152,7 @@ impl Store {
     pub async fn session_by_id(&self, id: SessionId) -> Result<Option<Found>, StoreError> {
         const SQL: &str = "
             SELECT sessions.id, sessions.agent_id, sessions.environment, visitor_id, contact_id,
-                key_id, identity, page_origin, sessions.expires_at, ended_at,
+                key_id, identity, page_origin, proof_key, sessions.expires_at, ended_at,
                 codes.address, codes.proven_until
             FROM sessions
                 LEFT JOIN codes ON codes.session_id = sessions.id
@@ -139,39 +172,65 @@ impl Store {
         Ok(row.is_some())
     }
 
-    /// Ends a session for good.
-    pub async fn end_session(&self, id: SessionId) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
+    /// Ends a session for good, and every other of its holder that is bound to the
+    /// same key: those of one browser (rule S5). Which ones ended.
+    pub async fn end_session(&self, session: &Session) -> Result<Vec<SessionId>, StoreError> {
+        const ONE: &str = "
+            UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL RETURNING id";
+        const OF_VISITOR: &str = "
+            UPDATE sessions SET ended_at = $2
+            WHERE visitor_id = $1 AND proof_key = $3 AND ended_at IS NULL RETURNING id";
+        const OF_CONTACT: &str = "
+            UPDATE sessions SET ended_at = $2
+            WHERE contact_id = $1 AND proof_key = $3 AND ended_at IS NULL RETURNING id";
+        let now = self.clock.now().as_microsecond();
         let mut tx = self.begin().await?;
-        execute!(
-            &mut tx,
-            SQL,
-            id.to_string(),
-            self.clock.now().as_microsecond()
-        )?;
-        tx.commit().await
+        let ended = match (&session.proof_key, session.owner()) {
+            (None, _) => all_in!(&mut tx, (String,), ONE, session.id.to_string(), now),
+            (Some(key), owner) => {
+                lock_owner(&mut tx, owner).await?;
+                let sql = match owner {
+                    Owner::Visitor(_) => OF_VISITOR,
+                    Owner::Contact(_) => OF_CONTACT,
+                };
+                all_in!(
+                    &mut tx,
+                    (String,),
+                    sql,
+                    owner.to_string(),
+                    now,
+                    key.as_str()
+                )
+            }
+        }?;
+        tx.commit().await?;
+        ended
+            .iter()
+            .map(|(id,)| parsed(id, "sessions", "id"))
+            .collect()
     }
 
     async fn make_visitor(
         &self,
         tx: &mut Tx,
-        scope: Scope,
+        opening: &Opening,
     ) -> Result<(VisitorId, Secret), StoreError> {
         const SQL: &str = "
             INSERT INTO visitors
-                (id, agent_id, environment, secret_hash, created_at, epoch, last_event)
-            VALUES ($1, $2, $3, $4, $5, $6, 0)";
+                (id, agent_id, environment, secret_hash, created_at, epoch, last_event, proof_key)
+            VALUES ($1, $2, $3, $4, $5, $6, 0, $7)";
         let id = VisitorId::new(&self.clock);
         let secret = new_secret(SecretFor::Visitor);
         execute!(
             tx,
             SQL,
             id.to_string(),
-            scope.agent.to_string(),
-            scope.environment.as_str(),
+            opening.scope.agent.to_string(),
+            opening.scope.environment.as_str(),
             secret.hash(),
             self.clock.now().as_microsecond(),
             new_epoch(),
+            opening.proof_key.as_ref().map(ProofKey::as_str),
         )?;
         Ok((id, secret))
     }
@@ -184,8 +243,8 @@ impl Store {
     ) -> Result<Secret, StoreError> {
         const SQL: &str = "
             INSERT INTO sessions (id, secret_hash, agent_id, environment, visitor_id, contact_id,
-                key_id, identity, page_origin, created_at, expires_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+                key_id, identity, page_origin, created_at, expires_at, proof_key)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
         let (visitor, contact, key) = match &session.holder {
             Holder::Anonymous(visitor) => (Some(visitor.to_string()), None, None),
             Holder::Verified { contact, key, .. } => {
@@ -209,6 +268,7 @@ impl Store {
             session.page_origin.as_str(),
             self.clock.now().as_microsecond(),
             session.expires_at.as_microsecond(),
+            session.proof_key.as_ref().map(ProofKey::as_str),
         )?;
         Ok(secret)
     }
@@ -247,6 +307,10 @@ impl Store {
             holder,
             proven: codes::proven(row.address.as_deref(), row.proven_until)?,
             page_origin: row.page_origin,
+            proof_key: row
+                .proof_key
+                .map(|key| parsed(&key, TABLE, "proof_key"))
+                .transpose()?,
             expires_at,
         }))
     }
@@ -257,15 +321,17 @@ impl Store {
 async fn known_visitor(
     tx: &mut Tx,
     scope: Scope,
-    secret: &Secret,
+    visitor: &Returning,
 ) -> Result<Option<VisitorId>, StoreError> {
     // SQLite has one writer at a time, and no word for locking a row.
     const SQLITE: &str = "
         SELECT id FROM visitors
-        WHERE secret_hash = $1 AND agent_id = $2 AND environment = $3 AND retired_at IS NULL";
+        WHERE secret_hash = $1 AND agent_id = $2 AND environment = $3 AND retired_at IS NULL
+            AND (proof_key IS NULL OR proof_key = $4)";
     const POSTGRES: &str = "
         SELECT id FROM visitors
         WHERE secret_hash = $1 AND agent_id = $2 AND environment = $3 AND retired_at IS NULL
+            AND (proof_key IS NULL OR proof_key = $4)
         FOR SHARE";
     let sql = match tx {
         Tx::Sqlite(_) => SQLITE,
@@ -275,9 +341,23 @@ async fn known_visitor(
         tx,
         (String,),
         sql,
-        secret.hash(),
+        visitor.secret.hash(),
         scope.agent.to_string(),
-        scope.environment.as_str()
+        scope.environment.as_str(),
+        visitor.proof_key.as_ref().map(ProofKey::as_str),
     )?;
     row.map(|(id,)| parsed(&id, "visitors", "id")).transpose()
+}
+
+/// Lets one at a time open and end sessions of this owner: two that end several
+/// would take them in different orders.
+async fn lock_owner(tx: &mut Tx, owner: Owner) -> Result<(), StoreError> {
+    const VISITOR: &str = "UPDATE visitors SET last_event = last_event WHERE id = $1";
+    const CONTACT: &str = "UPDATE contacts SET last_event = last_event WHERE id = $1";
+    let sql = match owner {
+        Owner::Visitor(_) => VISITOR,
+        Owner::Contact(_) => CONTACT,
+    };
+    execute!(tx, sql, owner.to_string())?;
+    Ok(())
 }

@@ -21,6 +21,7 @@ mod suite {
     mod keys;
     mod knowledge;
     mod merge;
+    mod possession;
     mod secrecy;
     mod sessions;
 }

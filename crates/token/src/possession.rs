@@ -68,7 +68,7 @@ pub struct Proof {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadProof {
     /// Not a compact JWS of strict JSON, or too long.
-    #[error("the proof cannot be read: {0}")]
+    #[error("the proof cannot be read: {}", form(.0))]
     Form(Refusal),
     /// Something is in its header that does not belong there.
     #[error("the proof's header has other members than `typ`, `alg` and `jwk`")]
@@ -184,6 +184,17 @@ fn is_address(htu: &str, asked: &Asked<'_>) -> bool {
         .is_some_and(|(origin, path)| {
             origin.eq_ignore_ascii_case(asked.origin) && path == asked.path
         })
+}
+
+/// What is wrong, without calling the proof a token.
+fn form(refusal: &Refusal) -> String {
+    if let Refusal::Malformed(fault) = refusal {
+        fault.to_string()
+    } else if *refusal == Refusal::TooLarge {
+        "it is longer than 8 KiB".to_owned()
+    } else {
+        refusal.to_string()
+    }
 }
 
 fn object(text: &[u8], part: Part) -> Result<Object<'_>, BadProof> {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Subcommand;
 use maitred_core::{
-    agent::{Agent, Enforcement, Origin, Settings},
+    agent::{Agent, Enforcement, Origin, ProofOfPossession, Settings},
     message::Name,
 };
 
@@ -46,6 +46,10 @@ pub(crate) enum AgentCommand {
         /// Whether one may chat without a token: `optional`, `report` or `required`
         #[arg(long, value_name = "NAME")]
         enforcement: Option<Enforcement>,
+        /// Whether a session is bound to a key of its browser: `off`, `when_available`
+        /// or `required`
+        #[arg(long, value_name = "NAME")]
+        proof_of_possession: Option<ProofOfPossession>,
         #[command(flatten)]
         policy: Box<PolicyArgs>,
         #[command(flatten)]
@@ -105,6 +109,7 @@ impl AgentCommand {
                 origins,
                 sign_in_url,
                 enforcement,
+                proof_of_possession,
                 policy,
                 place,
             } => {
@@ -115,6 +120,7 @@ impl AgentCommand {
                     },
                     sign_in_url: sign_in_url.map(Some),
                     enforcement,
+                    proof_of_possession,
                     ..policy.change()
                 };
                 let store = place.data.open().await?;
@@ -150,6 +156,7 @@ fn show(place: &Where, agent: &Agent, settings: &Settings) -> anyhow::Result<Exi
         origins: origins,
         sign_in_url: settings.sign_in_url,
         enforcement: settings.enforcement.as_str(),
+        proof_of_possession: settings.proof_of_possession.as_str(),
     };
     shown.extend(policy::shown(settings));
     place.data.print(shown)

@@ -10,7 +10,7 @@ use maitred_core::{
 use maitred_store::StoreError;
 use maitred_token::{Refused, Stage};
 
-use super::MAX_BODY;
+use super::{MAX_BODY, proof::ProofFault};
 use crate::{limits::TooMany, settings::BadSetting};
 
 /// An error of the API. Codes are part of the contract, sentences are not.
@@ -48,6 +48,14 @@ pub(crate) enum ApiError {
     BadSetting(#[from] BadSetting),
     #[error("the session has ended")]
     SessionEnded(Ended),
+    #[error(transparent)]
+    InvalidProof(#[from] ProofFault),
+    #[error("the proof of possession has no fresh nonce")]
+    UseNonce,
+    #[error("more proofs of possession than can be remembered")]
+    TooManyProofs,
+    #[error("this page cannot prove that its session is its own")]
+    SecureContextNeeded,
     #[error("no such {0}")]
     NotFound(&'static str),
     #[error(transparent)]
@@ -107,6 +115,10 @@ impl ApiError {
             Self::BadSetting(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_value"),
             Self::SessionEnded(Ended::Expired) => (StatusCode::UNAUTHORIZED, "session_expired"),
             Self::SessionEnded(Ended::Revoked) => (StatusCode::UNAUTHORIZED, "session_revoked"),
+            Self::InvalidProof(_) => (StatusCode::UNAUTHORIZED, "invalid_proof"),
+            Self::UseNonce => (StatusCode::UNAUTHORIZED, "use_dpop_nonce"),
+            Self::TooManyProofs => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+            Self::SecureContextNeeded => (StatusCode::BAD_REQUEST, "secure_context_needed"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::BadMessage(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_message"),
             Self::IdempotencyMismatch => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_mismatch"),
@@ -164,6 +176,12 @@ impl ApiError {
             Self::ForOneAgent => {
                 Some("use a key that was made without `--agent`, for the whole installation".to_owned())
             }
+            Self::InvalidProof(fault) => Some(fault.hint().to_owned()),
+            Self::UseNonce => Some("send it again with the `DPoP-Nonce` of this answer".to_owned()),
+            Self::TooManyProofs => Some("try again in two minutes".to_owned()),
+            Self::SecureContextNeeded => Some(
+                "serve the page over https, and send a `key` and a `DPoP` proof".to_owned(),
+            ),
             Self::TooLarge => Some(format!("send at most {MAX_BODY} bytes")),
             Self::KeyRevoked
             | Self::Unauthorized

@@ -12,6 +12,8 @@ use crate::app::App;
 /// `GET /frame/{agent}/{environment}`
 ///
 /// The page is the same for every agent; what differs is who may show it (W3, W4).
+/// The nonce saves the first proof a second try (S1); nobody keeps the page, and one
+/// from the back/forward cache is told the next nonce as soon as it asks anything.
 pub(super) async fn page(
     State(app): State<App>,
     Place(scope): Place,
@@ -33,7 +35,12 @@ pub(super) async fn page(
         Some(_) => (StatusCode::OK, "'none'".to_owned()),
         None => (StatusCode::NOT_FOUND, "'none'".to_owned()),
     };
-    Ok((status, headers(&ancestors), Html(html())).into_response())
+    Ok((
+        status,
+        headers(&ancestors),
+        Html(html(&app.freshness.nonce())),
+    )
+        .into_response())
 }
 
 fn headers(ancestors: &str) -> HeaderMap {
@@ -58,11 +65,12 @@ fn headers(ancestors: &str) -> HeaderMap {
     headers
 }
 
-/// Nothing of the request is in it, so nothing of it can become markup (rule W8).
-fn html() -> String {
+/// Nothing of the request is in it, and the nonce is hexadecimal, so nothing of it can become markup (rule W8).
+fn html(nonce: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content\">\n\
+         <meta name=\"dpop-nonce\" content=\"{nonce}\">\n\
          <title>Chat</title>\n<link rel=\"stylesheet\" href=\"/frame.css?v={}\">\n</head>\n\
          <body>\n<div id=\"chat\"></div>\n<script type=\"module\" src=\"/frame.js?v={}\"></script>\n</body>\n</html>\n",
         assets::style_version(),

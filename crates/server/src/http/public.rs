@@ -27,6 +27,7 @@ pub(super) async fn agent(
         agent: wire::AgentView::new(&app, &site),
         greeting: greeting(None),
         enforcement: site.settings.enforcement.as_str(),
+        proof_of_possession: site.settings.proof_of_possession.as_str(),
     };
     Ok((cached_for("public, max-age=60"), Json(agent)))
 }

@@ -13,11 +13,12 @@ use maitred_core::{
     scope::{Owner, Scope},
     session::{Holder, Secret, SecretFor, Session},
 };
-use maitred_store::{Opened, Proven};
+use maitred_store::{Opened, Opening, Proven, Returning};
 use maitred_token::Verified;
 
 use super::{
     error::ApiError,
+    proof::{Keys, Shown, refuse_unbound},
     visitor::{Body, Visitor},
     wire,
 };
@@ -30,6 +31,7 @@ use crate::{app::App, attempt::Attempt, client::Network, sites::Site};
 pub(super) async fn open(
     State(app): State<App>,
     from: Network,
+    shown: Shown,
     Body(body): Body<wire::NewSession>,
 ) -> Result<impl IntoResponse, ApiError> {
     let site = site(
@@ -52,26 +54,34 @@ pub(super) async fn open(
             None => error,
         });
     }
+    let keys = Keys::of(&shown, body.key, &site, &app)?;
     let visitor = body
         .visitor
-        .and_then(|text| Secret::parse(SecretFor::Visitor, &text));
+        .and_then(|text| Secret::parse(SecretFor::Visitor, &text))
+        .map(|secret| Returning {
+            secret,
+            proof_key: keys.proven,
+        });
+    let opening = Opening {
+        scope: site.scope,
+        page_origin: body.page_origin,
+        proof_key: keys.binding,
+    };
     let opened = match body.token {
         None => {
             refuse_strangers(&site)?;
             let now = app.store.clock.now();
             app.limits.anonymous_session(from, site.scope, now)?;
             let until = now + app.config.anonymous_for;
-            app.store
-                .open_anonymous(site.scope, &body.page_origin, visitor, until)
-                .await?
+            app.store.open_anonymous(opening, visitor, until).await?
         }
         Some(token) => {
             let before = match visitor {
-                Some(secret) => app.store.visitor(site.scope, &secret).await?,
+                Some(visitor) => app.store.visitor(site.scope, &visitor).await?,
                 None => None,
             };
-            let toward = Toward::Contact(before);
-            exchange(&app, &site, from, body.page_origin, token, toward).await?
+            let toward = Toward::Contact(opening, before);
+            exchange(&app, &site, from, token, toward).await?
         }
     };
     app.prepare(site.scope.agent);
@@ -83,8 +93,9 @@ pub(super) async fn open(
 
 /// `POST /v1/session/identity`
 ///
-/// An anonymous session rises to a verified one under a new secret (rule S8); a
-/// verified one goes on with a fresh token of the same subject (rule S3).
+/// An anonymous session rises to a verified one under a new secret (rule S8), bound
+/// to the same key; a verified one goes on with a fresh token of the same subject
+/// (rule S3).
 pub(super) async fn identify(
     State(app): State<App>,
     from: Network,
@@ -93,12 +104,21 @@ pub(super) async fn identify(
 ) -> Result<Json<wire::OpenedSession>, ApiError> {
     let session = &visitor.session;
     let site = site(&app, session.scope).await?;
-    let page_origin = session.page_origin.clone();
+    if session.proof_key.is_none() {
+        refuse_unbound(&site)?;
+    }
     let toward = match session.holder {
-        Holder::Anonymous(id) => Toward::Contact(Some(id)),
+        Holder::Anonymous(id) => {
+            let opening = Opening {
+                scope: session.scope,
+                page_origin: session.page_origin.clone(),
+                proof_key: session.proof_key.clone(),
+            };
+            Toward::Contact(opening, Some(id))
+        }
         Holder::Verified { .. } => Toward::Renewal(Box::new(visitor)),
     };
-    let opened = exchange(&app, &site, from, page_origin, body.token, toward).await?;
+    let opened = exchange(&app, &site, from, body.token, toward).await?;
     Ok(Json(answer(&app, &site, opened).await?))
 }
 
@@ -152,9 +172,18 @@ pub(super) async fn site(app: &App, scope: Scope) -> Result<Arc<Site>, ApiError>
 /// What a token is shown for.
 enum Toward {
     /// A session of its subject, who may have been that anonymous visitor before.
-    Contact(Option<VisitorId>),
+    Contact(Opening, Option<VisitorId>),
     /// Going on with a session of the same subject.
     Renewal(Box<Visitor>),
+}
+
+impl Toward {
+    fn page_origin(&self) -> &str {
+        match self {
+            Self::Contact(opening, _) => &opening.page_origin,
+            Self::Renewal(visitor) => &visitor.session.page_origin,
+        }
+    }
 }
 
 /// Judges a token and opens what it is good for: to the end, even if the client
@@ -163,17 +192,17 @@ async fn exchange(
     app: &App,
     site: &Arc<Site>,
     from: Network,
-    page_origin: String,
     token: String,
     toward: Toward,
 ) -> Result<Opened, ApiError> {
     let (app, site) = (app.clone(), site.clone());
     let tasks = app.tasks.clone();
     let exchanging = async move {
+        let page_origin = toward.page_origin().to_owned();
         let mut attempt = Attempt::new(&app, &site, from, &page_origin);
         let result = match toward {
-            Toward::Contact(before) => {
-                open_verified(&app, &mut attempt, &site, &token, &page_origin, before).await
+            Toward::Contact(opening, before) => {
+                open_verified(&app, &mut attempt, &site, &token, opening, before).await
             }
             Toward::Renewal(visitor) => renew(&app, &mut attempt, &site, &token, *visitor).await,
         };
@@ -190,14 +219,11 @@ async fn open_verified(
     attempt: &mut Attempt<'_>,
     site: &Site,
     token: &str,
-    page_origin: &str,
+    opening: Opening,
     before: Option<VisitorId>,
 ) -> Result<Opened, ApiError> {
     let proven = proven(app, attempt, site, token)?;
-    let opened = app
-        .store
-        .open_verified(site.scope, page_origin, proven, before)
-        .await?;
+    let opened = app.store.open_verified(opening, proven, before).await?;
     if let Some(visitor) = before {
         app.hub
             .announce(Owner::Visitor(visitor), Event::SessionsEnded);

@@ -19,9 +19,11 @@ use super::{
 use crate::app::App;
 
 /// Gives the request an id, checks where it goes and where it is from, turns a
-/// panic into a 500 (rule R12), and writes the body of every error.
+/// panic into a 500 (rule R12), writes the body of every error, and tells the nonce
+/// of the next proof (rule S4).
 pub(super) async fn shell(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = Uuid::new_v4().simple().to_string();
+    let is_api = request.uri().path().starts_with("/v1/");
     let mut response = match admitted(&app, &mut request) {
         Ok(()) => AssertUnwindSafe(next.run(request))
             .catch_unwind()
@@ -40,6 +42,9 @@ pub(super) async fn shell(State(app): State<App>, mut request: Request, next: Ne
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert("x-request-id", id);
+    }
+    if is_api && let Ok(nonce) = HeaderValue::from_str(&app.freshness.nonce()) {
+        headers.insert("dpop-nonce", nonce);
     }
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,

@@ -15,10 +15,11 @@ use maitred_core::{
 use maitred_store::Found;
 use serde::de::DeserializeOwned;
 
-use super::error::ApiError;
+use super::{error::ApiError, proof::Shown};
 use crate::app::App;
 
-/// A visitor with a session that lives. A handler without this argument is public.
+/// A visitor with a session that lives, and with the key it is bound to if it is
+/// bound to one (rule S4). A handler without this argument is public.
 pub(super) struct Visitor {
     pub(super) session: Session,
     /// What they showed.
@@ -36,7 +37,12 @@ impl FromRequestParts<App> for Visitor {
             .and_then(|text| Secret::parse(SecretFor::Session, text))
             .ok_or(ApiError::Unauthorized)?;
         match app.store.session(&secret).await? {
-            Some(Found::Live(session)) => Ok(Self { session, secret }),
+            Some(Found::Live(session)) => {
+                if let Some(key) = &session.proof_key {
+                    Shown::of(parts).is_by(key, Some(&secret), app)?;
+                }
+                Ok(Self { session, secret })
+            }
             Some(Found::Ended(why)) => Err(ApiError::SessionEnded(why)),
             None => Err(ApiError::Unauthorized),
         }

@@ -66,7 +66,18 @@ pub(super) struct NewSession {
     pub(super) environment: Environment,
     pub(super) token: Option<String>,
     pub(super) visitor: Option<String>,
+    pub(super) key: Option<Jwk>,
     pub(super) page_origin: String,
+}
+
+/// A public P-256 key (RFC 7517): with a private member, it is refused.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Jwk {
+    pub(super) kty: String,
+    pub(super) crv: String,
+    pub(super) x: String,
+    pub(super) y: String,
 }
 
 /// `POST /v1/session/identity`
@@ -216,6 +227,7 @@ pub(super) struct PublicAgent {
     pub(super) agent: AgentView,
     pub(super) greeting: String,
     pub(super) enforcement: &'static str,
+    pub(super) proof_of_possession: &'static str,
 }
 
 #[derive(Serialize)]

@@ -36,6 +36,7 @@ async fn an_operator_makes_an_agent_and_finds_it() {
         "policy": {
           "claims": {},
           "enforcement": "report",
+          "proof_of_possession": "when_available",
           "sign_in_url": null,
           "stored_claims": {},
           "tokens": {
@@ -54,6 +55,7 @@ async fn an_operator_makes_an_agent_and_finds_it() {
         "policy": {
           "claims": {},
           "enforcement": "optional",
+          "proof_of_possession": "when_available",
           "sign_in_url": null,
           "stored_claims": {},
           "tokens": {
@@ -226,6 +228,7 @@ async fn everything_of_a_policy_is_read_back_as_it_was_set() {
     let path = operator.path("staging/policy");
     let policy = json!({
         "enforcement": "required",
+        "proof_of_possession": "off",
         "sign_in_url": "https://shop.example/staging",
         "tokens": {
             "leeway": 0,
@@ -259,6 +262,7 @@ async fn a_policy_that_cannot_be_is_refused_and_nothing_changes() {
 
     for (body, code) in [
         (json!({ "enforcement": "always" }), "invalid_value"),
+        (json!({ "proof_of_possession": "on" }), "invalid_value"),
         (json!({ "tokens": { "leeway": 121 } }), "invalid_value"),
         (json!({ "tokens": { "max_lifetime": 59 } }), "invalid_value"),
         (

@@ -1,5 +1,6 @@
 //! A whole maitred in a temporary directory, and visitors who read like sentences.
 
+pub(crate) mod browser;
 pub(crate) mod canary;
 pub(crate) mod post_office;
 
@@ -28,6 +29,8 @@ use maitred_token::{Secret, SecretKind, mint_hs256};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
+
+use self::browser::Browser;
 
 pub(crate) const ORIGIN: &str = "https://shop.example";
 pub(crate) const HOST: &str = "127.0.0.1:7070";
@@ -184,6 +187,25 @@ impl TestApp {
             .await
     }
 
+    /// What a frame sends to open a session in a browser that has a key.
+    pub(crate) async fn opens_in(&self, browser: &Browser, more: Value) -> Answer {
+        let mut body = json!({
+            "agent": self.agent.to_string(), "page_origin": ORIGIN, "key": browser.jwk(),
+        });
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let proof = browser.proves(&Method::POST, "/v1/sessions", None, &self.nonce().await);
+        self.send_proven(Method::POST, "/v1/sessions", None, Some(body), &[proof])
+            .await
+    }
+
+    /// What the next proof is to be made with.
+    pub(crate) async fn nonce(&self) -> String {
+        let answer = self.send(Method::GET, "/v1/session", None, None).await;
+        answer.headers["dpop-nonce"].to_str().unwrap().to_owned()
+    }
+
     /// Somebody the site vouches for, in production.
     pub(crate) async fn visitor(&self, subject: &str) -> Visitor<'_> {
         let answer = self
@@ -210,12 +232,27 @@ impl TestApp {
         session: Option<&str>,
         body: Option<Value>,
     ) -> Answer {
+        self.send_proven(method, path, session, body, &[]).await
+    }
+
+    /// A request with these proofs of possession.
+    pub(crate) async fn send_proven(
+        &self,
+        method: Method,
+        path: &str,
+        session: Option<&str>,
+        body: Option<Value>,
+        proofs: &[String],
+    ) -> Answer {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, HOST);
         if let Some(session) = session {
             request = request.header(header::AUTHORIZATION, format!("Bearer {session}"));
+        }
+        for proof in proofs {
+            request = request.header("dpop", proof);
         }
         let request = match body {
             Some(body) => request
@@ -334,6 +371,8 @@ pub(crate) struct Visitor<'a> {
     pub(crate) session: String,
     /// What lets an anonymous one come back.
     pub(crate) secret: Option<String>,
+    /// What proves that the session is theirs, if it was opened so.
+    browser: Option<&'a Browser>,
 }
 
 impl<'a> Visitor<'a> {
@@ -342,31 +381,44 @@ impl<'a> Visitor<'a> {
             app,
             session: answer.body["session"].as_str().unwrap().to_owned(),
             secret: answer.body["visitor"].as_str().map(str::to_owned),
+            browser: None,
+        }
+    }
+
+    /// Whoever holds a session that is bound to the key of this browser.
+    pub(crate) fn of_browser(app: &'a TestApp, browser: &'a Browser, answer: &Answer) -> Self {
+        Self {
+            browser: Some(browser),
+            ..Self::of(app, answer)
         }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.app
-            .send(Method::GET, path, Some(&self.session), None)
-            .await
+        self.sends(Method::GET, path, Value::Null).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
-        self.app
-            .send(Method::POST, path, Some(&self.session), Some(body))
-            .await
+        self.sends(Method::POST, path, body).await
     }
 
     /// Any request at all; without a body where it is null.
     pub(crate) async fn sends(&self, method: Method, path: &str, body: Value) -> Answer {
         let body = Some(body).filter(|body| !body.is_null());
-        self.app.send(method, path, Some(&self.session), body).await
+        let proofs = Vec::from_iter(self.proof(&method, path).await);
+        self.app
+            .send_proven(method, path, Some(&self.session), body, &proofs)
+            .await
+    }
+
+    /// What goes along with such a request.
+    async fn proof(&self, method: &Method, path: &str) -> Option<String> {
+        let browser = self.browser?;
+        let nonce = self.app.nonce().await;
+        Some(browser.proves(method, path, Some(&self.session), &nonce))
     }
 
     pub(crate) async fn logs_out(&self) -> Answer {
-        self.app
-            .send(Method::DELETE, "/v1/session", Some(&self.session), None)
-            .await
+        self.sends(Method::DELETE, "/v1/session", Value::Null).await
     }
 
     pub(crate) async fn shows_a_token(&self, token: &str) -> Answer {
@@ -418,6 +470,9 @@ impl<'a> Visitor<'a> {
             .header(header::AUTHORIZATION, format!("Bearer {}", self.session));
         if let Some(id) = last_event {
             request = request.header("last-event-id", id);
+        }
+        if let Some(proof) = self.proof(&Method::GET, "/v1/events").await {
+            request = request.header("dpop", proof);
         }
         let response = self
             .app

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use maitred_core::{
-    agent::{Enforcement, Origin, Settings},
+    agent::{Enforcement, Origin, ProofOfPossession, Settings},
     claims::{ClaimFor, ClaimName, ClaimPolicy, ClaimPolicyError},
     policy::{Leeway, MaxLifetime, TokenPolicy},
 };
@@ -35,6 +35,8 @@ pub(crate) struct SettingsJson {
     claims: BTreeMap<String, ClaimForJson>,
     #[serde(default)]
     kept_claims: BTreeMap<String, bool>,
+    #[serde(default)]
+    proof_of_possession: ProofOfPossessionJson,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,6 +53,15 @@ pub(crate) enum EnforcementJson {
     #[default]
     Optional,
     Report,
+    Required,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ProofOfPossessionJson {
+    Off,
+    #[default]
+    WhenAvailable,
     Required,
 }
 
@@ -84,6 +95,7 @@ impl From<&Settings> for SettingsJson {
                 .set_kept()
                 .map(|(name, kept)| (name.to_string(), kept))
                 .collect(),
+            proof_of_possession: settings.proof_of_possession.into(),
         }
     }
 }
@@ -117,6 +129,7 @@ impl TryFrom<SettingsJson> for Settings {
             },
             claims: claims(json.claims, json.kept_claims).map_err(|_| corrupt())?,
             enforcement: json.enforcement.into(),
+            proof_of_possession: json.proof_of_possession.into(),
         })
     }
 }
@@ -149,6 +162,15 @@ same!(
     EnforcementJson {
         Optional,
         Report,
+        Required
+    }
+);
+
+same!(
+    ProofOfPossession,
+    ProofOfPossessionJson {
+        Off,
+        WhenAvailable,
         Required
     }
 );

@@ -1,7 +1,7 @@
 //! Agents and their environments.
 
 use maitred_core::{
-    agent::{Agent, Enforcement, Origin, Settings},
+    agent::{Agent, Enforcement, Origin, ProofOfPossession, Settings},
     claims::parse_claim_for,
     id::AgentId,
     policy::{Leeway, MaxLifetime, TokenPolicy},
@@ -24,6 +24,7 @@ fn settings(origin: &str) -> Settings {
             ..TokenPolicy::default()
         },
         enforcement: Enforcement::Report,
+        proof_of_possession: ProofOfPossession::Required,
         ..Settings::default()
     }
 }

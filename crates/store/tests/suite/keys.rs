@@ -5,7 +5,7 @@ use maitred_core::scope::Environment;
 use maitred_store::{KeyState, Proven, StoreError};
 use secrecy::ExposeSecret;
 
-use super::support::{KEY_SECRET, ORIGIN, TestStore, identity};
+use super::support::{KEY_SECRET, TestStore, identity};
 
 #[tokio::test]
 async fn k2_a_secret_comes_back_as_it_was_given() {
@@ -224,7 +224,7 @@ async fn s6_a_key_revoked_before_the_session_is_stored_opens_none() {
     store.revoke_key(site.scope, site.key).await.unwrap();
 
     let refused = store
-        .open_verified(site.scope, ORIGIN, site.proves(identity("sarah")), None)
+        .open_verified(site.opening(), site.proves(identity("sarah")), None)
         .await;
 
     assert!(matches!(refused, Err(StoreError::KeyRevoked)));
@@ -239,7 +239,7 @@ async fn d1_a_key_of_another_environment_opens_no_session() {
     let staging = site.staging().await;
 
     let refused = store
-        .open_verified(site.scope, ORIGIN, staging.proves(identity("sarah")), None)
+        .open_verified(site.opening(), staging.proves(identity("sarah")), None)
         .await;
 
     assert!(matches!(refused, Err(StoreError::KeyRevoked)));
@@ -266,8 +266,9 @@ async fn s6_a_key_revoked_while_a_session_is_opened_leaves_no_session_behind() {
                 key,
                 ..site.proves(identity)
             };
+            let opening = site.opening();
             tasks.spawn(async move {
-                let opened = store.open_verified(scope, ORIGIN, proven, None).await;
+                let opened = store.open_verified(opening, proven, None).await;
                 assert!(
                     matches!(opened, Ok(_) | Err(StoreError::KeyRevoked)),
                     "{opened:?}"

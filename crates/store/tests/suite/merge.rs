@@ -6,7 +6,7 @@ use maitred_core::{
 };
 use maitred_store::Replay;
 
-use super::support::{ORIGIN, Person, Site, TestStore, identity, words};
+use super::support::{Person, Site, TestStore, identity, words};
 
 /// A stranger says two things in a conversation, and signs in as Sarah.
 async fn moved<'s>(site: Site<'s>) -> (Person<'s>, ConversationId) {
@@ -360,7 +360,6 @@ async fn d1_nobody_else_can_split_a_conversation_and_one_that_was_never_moved_st
 async fn m1_a_message_posted_during_the_move_is_kept_or_finds_nothing() {
     let store = TestStore::new().await;
     let site = store.site().await;
-    let scope = site.scope;
 
     for round in 0..15 {
         let stranger = site.meets_a_stranger().await;
@@ -377,10 +376,13 @@ async fn m1_a_message_posted_during_the_move_is_kept_or_finds_nothing() {
             });
         }
         let at_work = (*store).clone();
-        let proven = site.proves(identity(&format!("sarah-{round}")));
+        let (opening, proven) = (
+            site.opening(),
+            site.proves(identity(&format!("sarah-{round}"))),
+        );
         tasks.spawn(async move {
             at_work
-                .open_verified(scope, ORIGIN, proven, Some(visitor))
+                .open_verified(opening, proven, Some(visitor))
                 .await
                 .unwrap();
             false

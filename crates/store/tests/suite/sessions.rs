@@ -6,7 +6,7 @@ use maitred_core::{
 };
 use maitred_store::{Found, Proven, StoreError};
 
-use super::support::{ORIGIN, Person, TestStore, identity};
+use super::support::{Person, TestStore, identity};
 
 /// What a live session says of its holder.
 async fn holder(person: &Person<'_>) -> Holder {
@@ -78,7 +78,7 @@ async fn a_session_is_found_by_its_id_and_ends_there_too() {
     let by_id = async || store.session_by_id(sarah.session()).await.unwrap();
     assert!(matches!(by_id().await, Some(Found::Live(it)) if it.id == sarah.session()));
 
-    store.end_session(sarah.session()).await.unwrap();
+    store.end_session(&sarah.opened.session).await.unwrap();
 
     assert!(matches!(by_id().await, Some(Found::Ended(Ended::Revoked))));
 }
@@ -115,8 +115,8 @@ async fn s5_a_session_that_was_ended_stays_so() {
     let sarah = store.site().await.meets("sarah").await;
     let tab = store.site().await.meets("sarah").await;
 
-    store.end_session(sarah.session()).await.unwrap();
-    store.end_session(sarah.session()).await.unwrap();
+    store.end_session(&sarah.opened.session).await.unwrap();
+    store.end_session(&sarah.opened.session).await.unwrap();
 
     let found = sarah.found().await;
     assert!(matches!(found, Some(Found::Ended(Ended::Revoked))));
@@ -197,7 +197,7 @@ async fn s5_a_session_that_has_ended_cannot_be_renewed() {
     let store = TestStore::new().await;
     let site = store.site().await;
     let sarah = site.meets("sarah").await;
-    store.end_session(sarah.session()).await.unwrap();
+    store.end_session(&sarah.opened.session).await.unwrap();
 
     let session = &sarah.opened.session;
     let refused = store.renew(session, site.proves(identity("sarah"))).await;
@@ -238,11 +238,11 @@ async fn s7_a_visitor_who_comes_back_with_the_secret_is_the_same_one() {
     let store = TestStore::new().await;
     let site = store.site().await;
     let first = site.meets_a_stranger().await;
-    let known = store.visitor(site.scope, first.visitor_secret()).await;
+    let known = site.knows(first.visitor_secret()).await;
 
     let again = site.meets_again(first.visitor_secret()).await;
 
-    assert_eq!(known.unwrap(), Some(first.visitor()));
+    assert_eq!(known, Some(first.visitor()));
     assert_eq!(again.visitor(), first.visitor());
     assert_ne!(again.opened.secret.expose(), first.opened.secret.expose());
     assert_eq!(
@@ -290,10 +290,10 @@ async fn s8_the_secret_of_a_visitor_who_signed_in_opens_nothing_more() {
     site.signs_in(identity("sarah"), Some(stranger.visitor()))
         .await;
 
-    let found = store.visitor(site.scope, stranger.visitor_secret()).await;
+    let found = site.knows(stranger.visitor_secret()).await;
     let again = site.meets_again(stranger.visitor_secret()).await;
 
-    assert_eq!(found.unwrap(), None);
+    assert_eq!(found, None);
     assert_ne!(again.visitor(), stranger.visitor());
 }
 
@@ -302,29 +302,29 @@ async fn s8_the_secret_of_a_visitor_who_signed_in_opens_nothing_more() {
 async fn s8_a_session_opened_while_its_visitor_signs_in_does_not_stay() {
     let store = TestStore::new().await;
     let site = store.site().await;
-    let (scope, expires_at) = (site.scope, store.in_an_hour());
+    let expires_at = store.in_an_hour();
 
     for round in 0..20 {
         let stranger = site.meets_a_stranger().await;
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..4 {
-            let (store, expose) = (
-                (*store).clone(),
-                stranger.visitor_secret().expose().to_owned(),
-            );
-            let secret = maitred_core::session::Secret::parse(SecretFor::Visitor, &expose);
+            let (store, opening) = ((*store).clone(), site.opening());
+            let visitor = Some(site.returning(stranger.visitor_secret()));
             tasks.spawn(async move {
                 store
-                    .open_anonymous(scope, ORIGIN, secret, expires_at)
+                    .open_anonymous(opening, visitor, expires_at)
                     .await
                     .unwrap();
             });
         }
         let (store, visitor) = ((*store).clone(), stranger.visitor());
-        let proven = site.proves(identity(&format!("sarah-{round}")));
+        let (opening, proven) = (
+            site.opening(),
+            site.proves(identity(&format!("sarah-{round}"))),
+        );
         tasks.spawn(async move {
             store
-                .open_verified(scope, ORIGIN, proven, Some(visitor))
+                .open_verified(opening, proven, Some(visitor))
                 .await
                 .unwrap();
         });

@@ -12,11 +12,11 @@ use maitred_core::{
     identity::{Email, Identity},
     message::MessageText,
     scope::{Environment, Owner, Scope},
-    session::{Holder, Secret, SecretFor},
+    session::{Holder, ProofKey, Secret, SecretFor},
 };
 use maitred_store::{
-    Appended, Found, Location, MasterKey, OpenError, Opened, Posted, Proven, Replay, Store,
-    TurnMark,
+    Appended, Found, Location, MasterKey, OpenError, Opened, Opening, Posted, Proven, Replay,
+    Returning, Store, TurnMark,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -29,7 +29,7 @@ mod database;
 pub(crate) const KEY_SECRET: &[u8] = b"mtd_live_hunter2hunter2hunter2hunter2hunter2hunter2";
 
 /// Where the widget is embedded.
-pub(crate) const ORIGIN: &str = "https://shop.example";
+const ORIGIN: &str = "https://shop.example";
 
 /// A store in a database of its own, which goes when this goes.
 pub(crate) struct TestStore {
@@ -134,6 +134,8 @@ pub(crate) struct Site<'s> {
     pub(crate) store: &'s TestStore,
     pub(crate) scope: Scope,
     pub(crate) key: KeyId,
+    /// The browser that people are met in, if it has a key.
+    pub(crate) browser: Option<&'static str>,
 }
 
 impl<'s> Site<'s> {
@@ -143,7 +145,12 @@ impl<'s> Site<'s> {
             .insert_key(scope, "HS256", KEY_SECRET, "ter2", false)
             .await
             .unwrap();
-        Self { store, scope, key }
+        Self {
+            store,
+            scope,
+            key,
+            browser: None,
+        }
     }
 
     /// The other environment of the same agent.
@@ -157,7 +164,46 @@ impl<'s> Site<'s> {
             store: self.store,
             scope,
             key,
+            browser: self.browser,
         }
+    }
+
+    /// The same, met in a browser that has a key of its own.
+    pub(crate) fn in_browser(self, name: &'static str) -> Self {
+        Self {
+            browser: Some(name),
+            ..self
+        }
+    }
+
+    pub(crate) fn proof_key(&self) -> Option<ProofKey> {
+        self.browser
+            .map(|name| ProofKey::of_coordinates(name, name))
+    }
+
+    pub(crate) fn opening(&self) -> Opening {
+        Opening {
+            scope: self.scope,
+            page_origin: ORIGIN.to_owned(),
+            proof_key: self.proof_key(),
+        }
+    }
+
+    /// What somebody shows who was here before, in this browser.
+    pub(crate) fn returning(&self, secret: &Secret) -> Returning {
+        Returning {
+            secret: Secret::parse(SecretFor::Visitor, secret.expose()).unwrap(),
+            proof_key: self.proof_key(),
+        }
+    }
+
+    /// Whom the store takes them for.
+    pub(crate) async fn knows(&self, secret: &Secret) -> Option<VisitorId> {
+        let known = self
+            .store
+            .visitor(self.scope, &self.returning(secret))
+            .await;
+        known.unwrap()
     }
 
     /// Somebody opens the chat without a token.
@@ -165,7 +211,7 @@ impl<'s> Site<'s> {
         let expires_at = self.store.in_an_hour();
         let opened = self
             .store
-            .open_anonymous(self.scope, ORIGIN, None, expires_at)
+            .open_anonymous(self.opening(), None, expires_at)
             .await
             .unwrap();
         Person::of(self.store, opened)
@@ -173,11 +219,11 @@ impl<'s> Site<'s> {
 
     /// Somebody opens the chat without a token, but with a secret of a visitor's.
     pub(crate) async fn meets_again(&self, secret: &Secret) -> Person<'s> {
-        let sent = Secret::parse(SecretFor::Visitor, secret.expose());
+        let sent = Some(self.returning(secret));
         let expires_at = self.store.in_an_hour();
         let opened = self
             .store
-            .open_anonymous(self.scope, ORIGIN, sent, expires_at)
+            .open_anonymous(self.opening(), sent, expires_at)
             .await
             .unwrap();
         Person::of(self.store, opened)
@@ -196,7 +242,7 @@ impl<'s> Site<'s> {
     ) -> Person<'s> {
         let opened = self
             .store
-            .open_verified(self.scope, ORIGIN, self.proves(identity), before)
+            .open_verified(self.opening(), self.proves(identity), before)
             .await
             .unwrap();
         Person::of(self.store, opened)

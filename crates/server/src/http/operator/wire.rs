@@ -134,6 +134,7 @@ fn origins(texts: &[String]) -> Result<Vec<Origin>, BadSetting> {
 #[derive(Serialize)]
 pub(crate) struct Policy {
     enforcement: &'static str,
+    proof_of_possession: &'static str,
     sign_in_url: Option<String>,
     tokens: TokenPolicy,
     /// For whom a claim is, where the operator said so.
@@ -159,6 +160,7 @@ impl From<&Settings> for Policy {
         let (claims, stored) = (settings.claims.set_for_whom(), settings.claims.set_kept());
         Self {
             enforcement: settings.enforcement.as_str(),
+            proof_of_possession: settings.proof_of_possession.as_str(),
             sign_in_url: settings.sign_in_url.clone(),
             tokens: TokenPolicy {
                 leeway: tokens.leeway.seconds(),
@@ -184,6 +186,7 @@ impl From<&Settings> for Policy {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PolicyPatch {
     enforcement: Option<String>,
+    proof_of_possession: Option<String>,
     #[serde(default, deserialize_with = "present")]
     sign_in_url: Option<Option<String>>,
     #[serde(default)]
@@ -230,6 +233,10 @@ impl TryFrom<PolicyPatch> for Change {
             enforcement: patch
                 .enforcement
                 .map(|name| field("enforcement", name.parse()))
+                .transpose()?,
+            proof_of_possession: patch
+                .proof_of_possession
+                .map(|name| field("proof_of_possession", name.parse()))
                 .transpose()?,
             tokens: patch.tokens.try_into()?,
             claims: claims.collect::<Result<_, _>>()?,
