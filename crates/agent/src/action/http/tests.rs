@@ -44,6 +44,7 @@ fn session(subject: Option<&str>) -> Session {
         holder,
         proven: None,
         page_origin: "https://shop.example".to_owned(),
+        proof_key: None,
         expires_at: Timestamp::MAX,
     }
 }
