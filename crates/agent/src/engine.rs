@@ -46,6 +46,7 @@ impl Engine {
         match self {
             Self::Agent(model) => model.reply(ModelRequest {
                 transcript: question.transcript,
+                claims: question.claims,
             }),
             Self::Builtin => stream::once(think(brain, question)).flatten().boxed(),
         }

@@ -13,6 +13,10 @@ use maitred_core::{
 pub struct ModelRequest {
     /// Everything so far.
     pub transcript: Transcript,
+    /// What the agent may know of the visitor, as the site's token says it: names
+    /// and values. Whoever writes a prompt quotes them in a block of their own
+    /// (rule T11).
+    pub claims: Vec<(String, String)>,
 }
 
 /// A piece of a reply.

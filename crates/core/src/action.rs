@@ -57,6 +57,8 @@ pub enum Failure {
 pub enum Refused {
     /// The visitor is not proven enough for this Action.
     AssuranceTooLow,
+    /// A member of staff acts as the visitor, and it changes something.
+    ActorMayNot,
     /// No Action by that name is offered here.
     NoSuchAction,
     /// The turn that asked for it was closed before it ran.

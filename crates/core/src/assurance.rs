@@ -106,6 +106,8 @@ pub struct Standing {
     rung: Assurance,
     /// How long ago the holder logged in, if the site said when.
     logged_in_for: Option<SignedDuration>,
+    /// Whether a member of staff acts as the holder.
+    has_actor: bool,
 }
 
 /// What somebody could do to be allowed what they are not.
@@ -124,12 +126,14 @@ impl Standing {
     pub const ANONYMOUS: Self = Self {
         rung: Assurance::Anonymous,
         logged_in_for: None,
+        has_actor: false,
     };
 
     /// Of somebody who proved an address by a one-time code.
     pub(crate) const CODE: Self = Self {
         rung: Assurance::Code,
         logged_in_for: None,
+        has_actor: false,
     };
 
     /// Of somebody the site vouches for. An `auth_time` in the future counts for
@@ -140,7 +144,20 @@ impl Standing {
             logged_in_for: auth_time
                 .map(|at| now.duration_since(at))
                 .filter(|ago| !ago.is_negative()),
+            has_actor: false,
         }
+    }
+
+    /// The same, of a session in which a member of staff acts as the holder, or
+    /// does not.
+    pub(crate) fn acted_in(self, has_actor: bool) -> Self {
+        Self { has_actor, ..self }
+    }
+
+    /// Whether a member of staff acts as the holder (rule T10): they may look,
+    /// and change nothing.
+    pub fn has_actor(self) -> bool {
+        self.has_actor
     }
 
     /// The rung that is reached, whatever is asked for: at most `verified`.

@@ -8,9 +8,9 @@
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use maitred_token::{is_attribute_name, is_invisible};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::identity::Identity;
+use crate::{contact::Record, identity::Identity};
 
 /// How much of a claim a model is told (rule G10).
 const TOLD: usize = 128;
@@ -209,13 +209,18 @@ impl ClaimPolicy {
             .collect()
     }
 
-    /// What is kept with the contact besides name and address, as JSON.
-    pub fn kept(&self, identity: &Identity) -> Map<String, Value> {
-        claims(identity)
-            .filter(|(name, _)| !matches!(*name, "sub" | "name" | "email"))
-            .filter(|(name, _)| self.is_kept(name))
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+    /// What is kept with the contact.
+    pub fn record(&self, identity: &Identity) -> Record {
+        let email = identity.email.as_ref().map(|it| it.address.clone());
+        Record {
+            name: identity.name.clone().filter(|_| self.is_kept("name")),
+            email: email.filter(|_| self.is_kept("email")),
+            claims: claims(identity)
+                .filter(|(name, _)| !matches!(*name, "sub" | "name" | "email"))
+                .filter(|(name, _)| self.is_kept(name))
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        }
     }
 
     fn narrowed(&self, identity: Identity, may: impl Fn(&str) -> bool) -> Identity {

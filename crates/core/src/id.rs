@@ -105,6 +105,10 @@ id!(
     CallId, "call"
 );
 id!(
+    /// Names a conversation's coming along at a sign-in: `mrg_0197f6…`.
+    MergeId, "mrg"
+);
+id!(
     /// Names an Action: `act_0197f6…`.
     ActionId, "act"
 );

@@ -15,6 +15,7 @@ pub mod assurance;
 pub mod claims;
 pub mod clock;
 pub mod code;
+pub mod contact;
 pub mod conversation;
 pub mod event;
 pub mod id;

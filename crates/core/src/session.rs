@@ -89,7 +89,9 @@ impl Session {
     /// says so: `fresh` is then asked of it per Action.
     pub fn standing(&self, now: Timestamp) -> Standing {
         match (&self.holder, self.proven_address(now)) {
-            (Holder::Verified { identity, .. }, _) => Standing::verified(identity.auth_time, now),
+            (Holder::Verified { identity, .. }, _) => {
+                Standing::verified(identity.auth_time, now).acted_in(identity.actor.is_some())
+            }
             (Holder::Anonymous(_), Some(_)) => Standing::CODE,
             (Holder::Anonymous(_), None) => Standing::ANONYMOUS,
         }
@@ -330,6 +332,23 @@ mod tests {
         assert_eq!(
             standing(&having_proven(verified(None), "sarah@shop.example")),
             Assurance::Verified
+        );
+    }
+
+    #[test]
+    fn t10_the_session_says_whether_somebody_acts_as_its_holder() {
+        let mut session = verified(None);
+        assert!(!session.standing(noon()).has_actor());
+
+        if let Holder::Verified { identity, .. } = &mut session.holder {
+            identity.actor = Some("staff-7".to_owned());
+        }
+
+        assert!(session.standing(noon()).has_actor());
+        assert_eq!(
+            session.standing(noon()).assurance(),
+            Assurance::Verified,
+            "as proven as the token"
         );
     }
 

@@ -37,6 +37,9 @@ pub struct ActionRule {
     pub requires: Requires,
     /// Whether a call whose end is unknown may be sent again.
     pub safe_to_repeat: bool,
+    /// Whether it changes anything. A member of staff who acts as the visitor may
+    /// not run it then (rule T10).
+    pub changes: bool,
 }
 
 impl Default for Rules {
@@ -137,6 +140,7 @@ fn refusal(call: &Call, rules: &Rules, standing: Standing) -> Option<Refused> {
     match rules.actions.get(&call.action) {
         None => Some(Refused::NoSuchAction),
         Some(rule) if !standing.reaches(rule.requires) => Some(Refused::AssuranceTooLow),
+        Some(rule) if rule.changes && standing.has_actor() => Some(Refused::ActorMayNot),
         Some(_) => None,
     }
 }

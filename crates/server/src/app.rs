@@ -27,6 +27,7 @@ use crate::{
 
 /// How often a node looks whether something was written beside it.
 const LOOK_FOR_CHANGES: Duration = Duration::from_secs(1);
+
 /// How often what counts for nothing any more is forgotten.
 const TIDY_UP: Duration = Duration::from_secs(600);
 
@@ -188,15 +189,26 @@ impl App {
                 if let Err(error) = app.store.forget_codes().await {
                     tracing::warn!(error = %Causes(&error), "one-time codes are not tidied up");
                 }
+                if let Err(error) = app.store.sweep().await {
+                    tracing::warn!(error = %Causes(&error), "used tokens and marks are not tidied up");
+                }
             }
         });
     }
 
-    /// Forgets what is kept warm, since something was written, and lets streams
-    /// look whether their session still lives (rule K6).
+    /// Forgets what is kept warm, since something was written. Lets streams and
+    /// turns look whether their session still lives (rules K6, S6), and streams
+    /// whether what they show is still theirs (rule M2).
     pub(crate) fn changed(&self) {
         self.sites.forget();
         self.hub.announce_to_all(&Event::SessionsEnded);
+        self.hub.announce_to_all(&Event::Renumbered);
+        let app = self.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = app.turns.interrupt_ended(&app.store).await {
+                tracing::warn!(error = %Causes(&error), "cannot look whether turns may go on");
+            }
+        });
     }
 
     /// Does the same when something was written beside this process.

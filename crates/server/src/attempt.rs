@@ -81,6 +81,10 @@ impl<'a> Attempt<'a> {
 fn is_the_tokens_fault(error: &ApiError) -> bool {
     matches!(
         error,
-        ApiError::RefusedToken(..) | ApiError::KeyRevoked | ApiError::OriginNotAllowed(_)
+        ApiError::RefusedToken(..)
+            | ApiError::KeyRevoked
+            | ApiError::TokenRevoked
+            | ApiError::TokenReplayed
+            | ApiError::OriginNotAllowed(_)
     )
 }

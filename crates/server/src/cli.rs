@@ -6,6 +6,7 @@
 mod action;
 mod agent;
 mod api_key;
+mod contact;
 mod data;
 mod key;
 mod knowledge;
@@ -48,6 +49,9 @@ enum Command {
     /// API keys: what your programs operate maitred with
     #[command(subcommand)]
     ApiKey(api_key::ApiKeyCommand),
+    /// The people your site vouched for: log out everywhere, undo
+    #[command(subcommand)]
+    Contact(contact::ContactCommand),
     /// Tokens, for trying things
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -84,6 +88,7 @@ impl Cli {
             Command::Agent(command) => command.run().await,
             Command::Key(command) => command.run().await,
             Command::ApiKey(command) => command.run().await,
+            Command::Contact(command) => command.run().await,
             Command::Token(command) => command.run().await,
             Command::Action(command) => command.run().await,
             Command::Knowledge(command) => command.run().await,

@@ -1,7 +1,7 @@
 //! Which turns are running: at most one for each conversation.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -10,6 +10,7 @@ use std::{
 use futures_util::FutureExt;
 use maitred_agent::{Agent, TurnEnd, TurnError};
 use maitred_core::id::{ConversationId, SessionId};
+use maitred_store::{Found, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::{hub::Hub, tasks::Tasks};
@@ -95,6 +96,24 @@ impl Turns {
                 turn.wake.cancel();
             }
         }
+    }
+
+    /// Interrupts the turns whose session was ended beside this process: by another
+    /// node or a command (rules K6, S6).
+    pub(crate) async fn interrupt_ended(&self, store: &Store) -> Result<(), StoreError> {
+        let running: HashSet<SessionId> = {
+            let running = self.running();
+            running
+                .values()
+                .flat_map(|turn| turn.sessions.iter().copied())
+                .collect()
+        };
+        for session in running {
+            if !matches!(store.session_by_id(session).await?, Some(Found::Live(_))) {
+                self.interrupt(session);
+            }
+        }
+        Ok(())
     }
 
     /// Runs turns in one conversation until nothing is left to do in it.

@@ -6,11 +6,15 @@ mod api {
     mod support;
 
     mod assurance;
+    mod claims;
     mod codes;
     mod conversations;
     mod events;
     mod isolation;
     mod limits;
+    mod marks;
+    mod merges;
+    mod one_time;
     mod operator_access;
     mod operator_agents;
     mod operator_tokens;

@@ -25,6 +25,13 @@ pub enum StoreError {
     /// The key that verified a token was revoked before its session was stored.
     #[error("the key was revoked")]
     KeyRevoked,
+    /// The subject of a token was logged out everywhere since it was made, or the
+    /// token does not say when it was made (rule S6).
+    #[error("the token was made before its user was logged out everywhere")]
+    TokenRevoked,
+    /// A token that is good once was used before (rule T9).
+    #[error("the token was used before")]
+    TokenReplayed,
     /// A second message under one client id says something else (rule R1).
     #[error("a message with this id says something else")]
     IdempotencyMismatch,

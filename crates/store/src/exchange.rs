@@ -1,11 +1,13 @@
 //! From a token that was found good to a session.
 //!
 //! What the token alone cannot say is asked here, in the transaction that stores
-//! the session, so that nothing slips past: whether its key is still good.
+//! the session, so that nothing slips past: whether its key is still good, its
+//! subject was logged out everywhere, or it was used before.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use maitred_core::{
-    id::{KeyId, SessionId, VisitorId},
+    contact::Record,
+    id::{KeyId, SessionId},
     identity::Identity,
     scope::Scope,
     session::{Holder, Session},
@@ -14,6 +16,9 @@ use maitred_core::{
 use crate::{
     Store, StoreError,
     db::{Tx, execute, optional_in},
+    marks::share_site,
+    merge::Before,
+    one_time::Once,
     row::{IdentityJson, to_json},
     sessions::{Opened, Opening},
 };
@@ -23,8 +28,16 @@ use crate::{
 pub struct Proven {
     /// Whom it is about.
     pub identity: Identity,
+    /// What of that is kept with the contact.
+    pub record: Record,
     /// The key that verified it.
     pub key: KeyId,
+    /// Its `iat`.
+    pub issued_at: Option<Timestamp>,
+    /// By how much the site's clock may be off.
+    pub leeway: SignedDuration,
+    /// Its own id, if it is good once only.
+    pub once: Option<Once>,
     /// Until when a session may rely on it (rule S2).
     pub lasts_until: Timestamp,
 }
@@ -39,13 +52,13 @@ impl Store {
         &self,
         opening: Opening,
         proven: Proven,
-        before: Option<VisitorId>,
+        before: Option<Before>,
     ) -> Result<Opened, StoreError> {
         let scope = opening.scope;
         let mut tx = self.begin().await?;
-        refuse_revoked_key(&mut tx, scope, proven.key).await?;
+        self.admit(&mut tx, scope, &proven).await?;
         let contact = self
-            .upsert_contact(&mut tx, scope, &proven.identity)
+            .upsert_contact(&mut tx, scope, &proven.identity.subject, &proven.record)
             .await?;
         let holder = Holder::Verified {
             contact,
@@ -54,9 +67,8 @@ impl Store {
         };
         let session = opening.session(SessionId::new(&self.clock), holder, proven.lasts_until);
         let secret = self.insert_session(&mut tx, &session).await?;
-        if let Some(visitor) = before {
-            self.retire_visitor(&mut tx, scope, visitor, contact)
-                .await?;
+        if let Some(before) = before {
+            self.retire_visitor(&mut tx, scope, before, contact).await?;
         }
         tx.commit().await?;
         Ok(Opened {
@@ -75,9 +87,14 @@ impl Store {
             UPDATE sessions SET identity = $2, key_id = $3, expires_at = $4
             WHERE id = $1 AND contact_id = $5 AND ended_at IS NULL";
         let mut tx = self.begin().await?;
-        refuse_revoked_key(&mut tx, session.scope, proven.key).await?;
+        self.admit(&mut tx, session.scope, &proven).await?;
         let contact = self
-            .upsert_contact(&mut tx, session.scope, &proven.identity)
+            .upsert_contact(
+                &mut tx,
+                session.scope,
+                &proven.identity.subject,
+                &proven.record,
+            )
             .await?;
         let renewed = execute!(
             &mut tx,
@@ -102,6 +119,20 @@ impl Store {
             expires_at: proven.lasts_until,
             ..session.clone()
         })
+    }
+
+    /// Asks what only the store can say against a good token, and uses it up if
+    /// it is good once.
+    async fn admit(&self, tx: &mut Tx, scope: Scope, proven: &Proven) -> Result<(), StoreError> {
+        share_site(tx, scope).await?;
+        refuse_revoked_key(tx, scope, proven.key).await?;
+        let subject = &proven.identity.subject;
+        self.refuse_marked(tx, scope, subject, proven.issued_at, proven.leeway)
+            .await?;
+        match &proven.once {
+            Some(once) => self.spend(tx, scope, proven.key, once).await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     audit::Audited,
     db::{all, execute},
     installation::bump_changes,
+    marks::take_site,
     row::{parsed, time},
 };
 
@@ -156,6 +157,8 @@ impl Store {
 
         let now = self.clock.now().as_microsecond();
         let mut tx = self.begin().await?;
+        // Whoever ends many sessions does it alone: two could wait for each other.
+        take_site(&mut tx, scope).await?;
         let found = execute!(
             &mut tx,
             KEY,

@@ -13,6 +13,7 @@ mod suite {
     mod api_keys;
     mod audit;
     mod codes;
+    mod contacts;
     mod conversations;
     mod entries;
     mod events;
@@ -20,8 +21,11 @@ mod suite {
     mod isolation;
     mod keys;
     mod knowledge;
+    mod marks;
     mod merge;
+    mod one_time;
     mod possession;
     mod secrecy;
     mod sessions;
+    mod undo;
 }

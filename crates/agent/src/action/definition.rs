@@ -87,6 +87,13 @@ impl Method {
             Self::Get => "GET",
         }
     }
+
+    /// Whether a request of this method changes anything (RFC 9110 §9.2.1).
+    pub fn changes_something(self) -> bool {
+        match self {
+            Self::Get => false,
+        }
+    }
 }
 
 /// Why a definition cannot be used. Its reader is the operator who wrote it.
@@ -157,6 +164,7 @@ impl Action {
         ActionRule {
             requires: self.requires,
             safe_to_repeat: self.idempotent,
+            changes: self.http.method.changes_something(),
         }
     }
 

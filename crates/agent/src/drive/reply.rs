@@ -87,7 +87,9 @@ impl Turn<'_> {
         session: Option<&Session>,
     ) -> Result<Question, StoreError> {
         let settings = self.agent.0.store.settings(self.scope).await?;
+        let settings = settings.unwrap_or_default();
         let identity = session.and_then(Session::identity);
+        let claims = &settings.claims;
         Ok(Question {
             transcript: transcript.clone(),
             environment: self.scope.environment,
@@ -96,9 +98,10 @@ impl Turn<'_> {
             }),
             codes: self.agent.0.codes,
             name: identity
-                .and_then(|identity| identity.greeting_name())
-                .map(str::to_owned),
-            sign_in_url: settings.and_then(|settings| settings.sign_in_url),
+                .map(|identity| claims.for_agent(identity))
+                .and_then(|known| known.greeting_name().map(str::to_owned)),
+            claims: identity.map_or_else(Vec::new, |identity| claims.told(identity)),
+            sign_in_url: settings.sign_in_url,
         })
     }
 

@@ -42,8 +42,11 @@ pub(crate) struct Question {
     pub(crate) environment: Environment,
     pub(crate) standing: Standing,
     pub(crate) codes: Codes,
-    /// The name to address the visitor by, if one is known and fit for it.
+    /// The name to address the visitor by, if the agent may know one and it is fit
+    /// for it.
     pub(crate) name: Option<String>,
+    /// What the agent may know of the visitor besides: data, and no instructions.
+    pub(crate) claims: Vec<(String, String)>,
     /// Where a visitor signs in, if the site said so.
     pub(crate) sign_in_url: Option<String>,
 }
@@ -196,6 +199,9 @@ fn word_result(brain: &Brain, question: &Question, call: &Call, outcome: &Outcom
         Outcome::Refused(Refused::AssuranceTooLow) => {
             let lack = action.and_then(|action| question.standing.lacks(action.requires));
             wording::ask_for_proof(lack.unwrap_or(Lack::SignIn), question)
+        }
+        Outcome::Refused(Refused::ActorMayNot) => {
+            "That changes something, and whoever acts for somebody else may only look.".to_owned()
         }
         Outcome::Refused(Refused::NoSuchAction) => "I can't do that here.".to_owned(),
         Outcome::Refused(Refused::TurnClosed) => {
@@ -386,6 +392,7 @@ mod tests {
             environment: Environment::Production,
             standing: Standing::ANONYMOUS,
             codes: Codes::Unavailable,
+            claims: Vec::new(),
             name: Some("[x](https://evil.example)".to_owned()),
             sign_in_url: None,
         };

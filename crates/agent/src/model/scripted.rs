@@ -4,6 +4,8 @@
 //! exact point: a `hold` asks an address and goes on when it has answered, so
 //! that the test knows the point is reached and decides how long it lasts.
 //!
+//! `claims` says what the model was told of the visitor, behind a text.
+//!
 //! ```json
 //! { "replies": [
 //!   { "when": "hello", "deltas": [ { "text": "Good " }, { "hold": "http://127.0.0.1:9/a" }, { "text": "day." } ] },
@@ -49,6 +51,7 @@ struct Reply {
 enum Line {
     Text { text: String },
     Hold { hold: String },
+    Claims { claims: String },
     Call { call: String, arguments: Arguments },
 }
 
@@ -95,8 +98,9 @@ impl Model for ScriptedModel {
             return stream::iter([Err(error)]).boxed();
         };
         let client = self.client.clone();
+        let claims = told(&request.claims);
         stream::iter(reply.deltas.clone())
-            .then(move |line| play(client.clone(), line))
+            .then(move |line| play(client.clone(), claims.clone(), line))
             .filter_map(async |delta| delta.transpose())
             .chain(stream::iter([Ok(ModelDelta::Done)]))
             .boxed()
@@ -125,9 +129,20 @@ fn holds_a_secret(text: &str) -> bool {
     })
 }
 
-async fn play(client: reqwest::Client, line: Line) -> Result<Option<ModelDelta>, ModelError> {
+/// What the model was told of the visitor.
+fn told(claims: &[(String, String)]) -> String {
+    let told = claims.iter().map(|(name, value)| format!("{name}={value}"));
+    told.collect::<Vec<_>>().join(", ")
+}
+
+async fn play(
+    client: reqwest::Client,
+    told: String,
+    line: Line,
+) -> Result<Option<ModelDelta>, ModelError> {
     match line {
         Line::Text { text } => Ok(Some(ModelDelta::Text(text))),
+        Line::Claims { claims } => Ok(Some(ModelDelta::Text(format!("{claims}{told}")))),
         Line::Call { call, arguments } => Ok(Some(ModelDelta::Call {
             action: call,
             arguments,

@@ -105,8 +105,9 @@ fn what_is_kept_with_the_contact_is_a_switch_of_its_own() {
 
     assert!(!policy.is_kept("name"));
     assert!(!policy.is_kept("seats"), "what is dropped cannot be kept");
-    let kept = policy.kept(&policy.admitted(sarah()));
-    assert_eq!(Value::Object(kept), json!({ "plan": "gold" }));
+    let record = policy.record(&policy.admitted(sarah()));
+    assert_eq!((record.name, record.email), (None, None));
+    assert_eq!(Value::Object(record.claims), json!({ "plan": "gold" }));
 }
 
 #[test]

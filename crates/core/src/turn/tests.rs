@@ -126,6 +126,7 @@ fn rules() -> Rules {
     let needs = |requires, safe_to_repeat| ActionRule {
         requires,
         safe_to_repeat,
+        changes: !safe_to_repeat,
     };
     let rule = |safe_to_repeat| needs(Requires::Verified, safe_to_repeat);
     let within = SignedDuration::from_mins(5);
@@ -231,6 +232,24 @@ fn a1_a_call_needs_the_assurance_its_action_asks_for() {
             Step::Refuse(&call, Refused::AssuranceTooLow),
         );
     }
+}
+
+#[test]
+fn t10_a_member_of_staff_who_acts_as_the_visitor_may_look_and_change_nothing() {
+    let staff = || Grant::Alive(verified().acted_in(true));
+
+    let play = Play::new().visitor().asks("look");
+    let look = play.last_call();
+    play.leads_for(staff(), Step::RunCalls(vec![&look]));
+    let play = Play::new().visitor().asks("look").asks("pay");
+    let pay = play.last_call();
+    play.leads_for(staff(), Step::Refuse(&pay, Refused::ActorMayNot));
+    let play = Play::new().visitor().asks("pay");
+    let pay = play.last_call();
+    play.leads_for(
+        Grant::Alive(verified().acted_in(false)),
+        Step::RunCalls(vec![&pay]),
+    );
 }
 
 #[test]

@@ -20,6 +20,10 @@ pub(crate) enum ApiError {
     RefusedToken(Box<Refused>, Environment),
     #[error("the key that signed the token was revoked")]
     KeyRevoked,
+    #[error("the token was made before its user was logged out everywhere")]
+    TokenRevoked,
+    #[error("the token was used before, and is good once only")]
+    TokenReplayed,
     #[error("who is not signed in cannot chat here")]
     TokenRequired { sign_in_url: Option<String> },
     #[error("the token is for another user than this session")]
@@ -100,6 +104,8 @@ impl ApiError {
                 (StatusCode::UNAUTHORIZED, told_code(refused, *environment))
             }
             Self::KeyRevoked => (StatusCode::UNAUTHORIZED, "key_revoked"),
+            Self::TokenRevoked => (StatusCode::UNAUTHORIZED, "token_revoked"),
+            Self::TokenReplayed => (StatusCode::UNAUTHORIZED, "token_replayed"),
             Self::TokenRequired { .. } => (StatusCode::UNAUTHORIZED, "token_required"),
             Self::IdentityMismatch => (StatusCode::CONFLICT, "identity_mismatch"),
             Self::OriginNotAllowed(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
@@ -183,6 +189,14 @@ impl ApiError {
                 "serve the page over https, and send a `key` and a `DPoP` proof".to_owned(),
             ),
             Self::TooLarge => Some(format!("send at most {MAX_BODY} bytes")),
+            Self::TokenRevoked => Some(
+                "sign in again and make a new token, with `iat`; for as long as clocks may differ after the logout, new ones are refused too"
+                    .to_owned(),
+            ),
+            Self::TokenReplayed => Some(
+                "make a fresh token, with a `jti` of its own, each time the widget asks for one"
+                    .to_owned(),
+            ),
             Self::KeyRevoked
             | Self::Unauthorized
             | Self::SessionEnded(_)
@@ -242,6 +256,8 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Conflict => Self::Conflict,
             StoreError::KeyRevoked => Self::KeyRevoked,
+            StoreError::TokenRevoked => Self::TokenRevoked,
+            StoreError::TokenReplayed => Self::TokenReplayed,
             StoreError::IdempotencyMismatch => Self::IdempotencyMismatch,
             error @ (StoreError::Db(_)
             | StoreError::NotCommitted(_)

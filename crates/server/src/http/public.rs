@@ -28,6 +28,7 @@ pub(super) async fn agent(
         greeting: greeting(None),
         enforcement: site.settings.enforcement.as_str(),
         proof_of_possession: site.settings.proof_of_possession.as_str(),
+        one_time_tokens: site.settings.tokens.one_time,
     };
     Ok((cached_for("public, max-age=60"), Json(agent)))
 }

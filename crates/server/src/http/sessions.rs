@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use maitred_agent::Announce;
 use maitred_core::{
-    agent::Enforcement,
+    agent::{Enforcement, Settings},
     event::Event,
-    id::VisitorId,
     identity::{Identity, greeting},
     scope::{Owner, Scope},
     session::{Holder, Secret, SecretFor, Session},
 };
-use maitred_store::{Opened, Opening, Proven, Returning};
+use maitred_store::{Before, Once, Opened, Opening, Proven, Returning};
 use maitred_token::Verified;
 
 use super::{
@@ -80,6 +79,11 @@ pub(super) async fn open(
                 Some(visitor) => app.store.visitor(site.scope, &visitor).await?,
                 None => None,
             };
+            let conversation = body.conversation;
+            let before = before.map(|visitor| Before {
+                visitor,
+                conversation,
+            });
             let toward = Toward::Contact(opening, before);
             exchange(&app, &site, from, token, toward).await?
         }
@@ -108,13 +112,18 @@ pub(super) async fn identify(
         refuse_unbound(&site)?;
     }
     let toward = match session.holder {
-        Holder::Anonymous(id) => {
+        Holder::Anonymous(visitor) => {
             let opening = Opening {
                 scope: session.scope,
                 page_origin: session.page_origin.clone(),
                 proof_key: session.proof_key.clone(),
             };
-            Toward::Contact(opening, Some(id))
+            let conversation = body.conversation;
+            let before = Before {
+                visitor,
+                conversation,
+            };
+            Toward::Contact(opening, Some(before))
         }
         Holder::Verified { .. } => Toward::Renewal(Box::new(visitor)),
     };
@@ -172,7 +181,7 @@ pub(super) async fn site(app: &App, scope: Scope) -> Result<Arc<Site>, ApiError>
 /// What a token is shown for.
 enum Toward {
     /// A session of its subject, who may have been that anonymous visitor before.
-    Contact(Opening, Option<VisitorId>),
+    Contact(Opening, Option<Before>),
     /// Going on with a session of the same subject.
     Renewal(Box<Visitor>),
 }
@@ -220,11 +229,11 @@ async fn open_verified(
     site: &Site,
     token: &str,
     opening: Opening,
-    before: Option<VisitorId>,
+    before: Option<Before>,
 ) -> Result<Opened, ApiError> {
     let proven = proven(app, attempt, site, token)?;
     let opened = app.store.open_verified(opening, proven, before).await?;
-    if let Some(visitor) = before {
+    if let Some(Before { visitor, .. }) = before {
         app.hub
             .announce(Owner::Visitor(visitor), Event::SessionsEnded);
         // Something may have come along from before: other devices look.
@@ -273,17 +282,31 @@ fn proven(
         .key()
         .parse()
         .map_err(|_| ApiError::Internal(anyhow::anyhow!("a verifier names a key that is none")))?;
+    let Settings { claims, tokens, .. } = &site.settings;
+    let identity = claims.admitted(Identity::from(&verified));
     Ok(Proven {
-        identity: Identity::from(&verified),
+        record: claims.record(&identity),
+        identity,
         key,
+        issued_at: verified.issued_at().map(seconds),
+        leeway: SignedDuration::from_secs(tokens.leeway.seconds().into()),
+        once: verified.jti().filter(|_| tokens.one_time).map(|jti| Once {
+            jti: jti.to_owned(),
+            expires_at: seconds(verified.expires_at()),
+        }),
         lasts_until: lasts_until(app, &verified),
     })
 }
 
 fn lasts_until(app: &App, verified: &Verified) -> Timestamp {
-    Timestamp::from_second(verified.expires_at())
-        .and_then(|expires_at| expires_at.checked_add(app.config.session_grace))
+    seconds(verified.expires_at())
+        .checked_add(app.config.session_grace)
         .unwrap_or(Timestamp::MAX)
+}
+
+/// A time of a token. One that is too late for us is as late as we can say.
+fn seconds(unix: i64) -> Timestamp {
+    Timestamp::from_second(unix).unwrap_or(Timestamp::MAX)
 }
 
 /// The reason is for the log, whatever the client is told; nothing of the token is.
@@ -307,6 +330,7 @@ async fn answer(app: &App, site: &Site, opened: Opened) -> Result<wire::OpenedSe
         renew_at: session.renew_at(now, app.config.session_grace),
         assurance: session.standing(now).assurance().as_str(),
         contact: wire::Contact::of(session),
+        actor: wire::Actor::of(session),
         visitor: opened.visitor.map(|secret| secret.expose().to_owned()),
         greeting: greeting(session.identity()),
         conversation: conversation.map(Into::into),

@@ -67,6 +67,8 @@ pub(super) struct NewSession {
     pub(super) token: Option<String>,
     pub(super) visitor: Option<String>,
     pub(super) key: Option<Jwk>,
+    /// The one that is open in the frame: it may come along (rule M1).
+    pub(super) conversation: Option<ConversationId>,
     pub(super) page_origin: String,
 }
 
@@ -85,6 +87,8 @@ pub(super) struct Jwk {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewIdentity {
     pub(super) token: String,
+    /// The one that is open in the frame: it may come along (rule M1).
+    pub(super) conversation: Option<ConversationId>,
 }
 
 /// What a session was opened or renewed with.
@@ -98,6 +102,8 @@ pub(super) struct OpenedSession {
     pub(super) assurance: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) contact: Option<Contact>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) actor: Option<Actor>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) visitor: Option<String>,
     pub(super) greeting: String,
@@ -113,6 +119,8 @@ pub(super) struct SessionView {
     assurance: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     contact: Option<Contact>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<Actor>,
     #[serde(skip_serializing_if = "Option::is_none")]
     proven: Option<Proven>,
 }
@@ -130,6 +138,7 @@ impl SessionView {
             expires_at: session.expires_at,
             assurance: session.standing(now).assurance().as_str(),
             contact: Contact::of(session),
+            actor: Actor::of(session),
             proven: session.proven_address(now).map(|proven| Proven {
                 email: proven.address.as_str().to_owned(),
                 expires_at: proven.until,
@@ -176,6 +185,19 @@ pub(super) struct CodeAsked {
 #[serde(deny_unknown_fields)]
 pub(super) struct TypedCode {
     pub(super) code: String,
+}
+
+/// The member of staff who acts as the contact (rule T10), as the site names them.
+#[derive(Serialize)]
+pub(super) struct Actor {
+    id: String,
+}
+
+impl Actor {
+    pub(super) fn of(session: &Session) -> Option<Self> {
+        let id = session.identity()?.actor.clone()?;
+        Some(Self { id })
+    }
 }
 
 /// What a widget must know of its agent.
@@ -228,6 +250,8 @@ pub(super) struct PublicAgent {
     pub(super) greeting: String,
     pub(super) enforcement: &'static str,
     pub(super) proof_of_possession: &'static str,
+    /// Whether a token is good once only: then it cannot stand in a page (rule T9).
+    pub(super) one_time_tokens: bool,
 }
 
 #[derive(Serialize)]

@@ -296,20 +296,20 @@ async fn i6_an_anonymous_call_carries_an_assertion_without_a_subject() {
 }
 
 /// A place where the model waits until it is told to go on.
-struct Gate {
+pub(crate) struct Gate {
     listener: TcpListener,
     hold: String,
 }
 
 impl Gate {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let hold = format!("http://{}/", listener.local_addr().unwrap());
         Self { listener, hold }
     }
 
     /// The model is there, and stays there while this is kept.
-    async fn reached(&self) -> TcpStream {
+    pub(crate) async fn reached(&self) -> TcpStream {
         self.listener.accept().await.unwrap().0
     }
 }
@@ -320,7 +320,7 @@ async fn let_go(mut held: TcpStream) {
 }
 
 /// Waits at the gate before it answers "hello", and not before it answers "again".
-fn held_script(gate: &Gate) -> Value {
+pub(crate) fn held_script(gate: &Gate) -> Value {
     json!({ "replies": [
         { "when": "hello", "deltas": [{ "text": "Well" }, { "hold": gate.hold }, { "text": ", late" }] },
         { "when": "again", "deltas": [{ "text": "Once more." }] },

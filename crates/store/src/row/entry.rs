@@ -75,6 +75,7 @@ pub(crate) enum StatusJson {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RefusedJson {
     AssuranceTooLow,
+    ActorMayNot,
     NoSuchAction,
     TurnClosed,
 }
@@ -161,6 +162,7 @@ same!(
     Refused,
     RefusedJson {
         AssuranceTooLow,
+        ActorMayNot,
         NoSuchAction,
         TurnClosed
     }

@@ -6,7 +6,7 @@ use maitred_core::{
 };
 use maitred_store::Replay;
 
-use super::support::{Person, Site, TestStore, identity, words};
+use super::support::{Person, Site, TestStore, identity, was, words};
 
 /// A stranger says two things in a conversation, and signs in as Sarah.
 async fn moved<'s>(site: Site<'s>) -> (Person<'s>, ConversationId) {
@@ -382,7 +382,7 @@ async fn m1_a_message_posted_during_the_move_is_kept_or_finds_nothing() {
         );
         tasks.spawn(async move {
             at_work
-                .open_verified(opening, proven, Some(visitor))
+                .open_verified(opening, proven, Some(was(visitor)))
                 .await
                 .unwrap();
             false

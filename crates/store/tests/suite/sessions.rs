@@ -6,7 +6,7 @@ use maitred_core::{
 };
 use maitred_store::{Found, Proven, StoreError};
 
-use super::support::{Person, TestStore, identity};
+use super::support::{Person, TestStore, identity, was};
 
 /// What a live session says of its holder.
 async fn holder(person: &Person<'_>) -> Holder {
@@ -324,7 +324,7 @@ async fn s8_a_session_opened_while_its_visitor_signs_in_does_not_stay() {
         );
         tasks.spawn(async move {
             store
-                .open_verified(opening, proven, Some(visitor))
+                .open_verified(opening, proven, Some(was(visitor)))
                 .await
                 .unwrap();
         });

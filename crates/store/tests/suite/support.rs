@@ -5,6 +5,7 @@ use std::{ops::Deref, path::PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use maitred_core::{
     agent::Settings,
+    claims::ClaimPolicy,
     clock::Clock,
     conversation::{Author, Body, Conversation, Entry, Message, NewEntry},
     event::{Numbered, Position},
@@ -14,6 +15,7 @@ use maitred_core::{
     scope::{Environment, Owner, Scope},
     session::{Holder, ProofKey, Secret, SecretFor},
 };
+pub(crate) use maitred_store::Before;
 use maitred_store::{
     Appended, Found, Location, MasterKey, OpenError, Opened, Opening, Posted, Proven, Replay,
     Returning, Store, TurnMark,
@@ -240,6 +242,12 @@ impl<'s> Site<'s> {
         identity: Identity,
         before: Option<VisitorId>,
     ) -> Person<'s> {
+        self.rises(identity, before.map(was)).await
+    }
+
+    /// A token is accepted from somebody who was that before, and showed that
+    /// conversation.
+    pub(crate) async fn rises(&self, identity: Identity, before: Option<Before>) -> Person<'s> {
         let opened = self
             .store
             .open_verified(self.opening(), self.proves(identity), before)
@@ -251,8 +259,12 @@ impl<'s> Site<'s> {
     /// What a token brings along that was signed with the key of this site.
     pub(crate) fn proves(&self, identity: Identity) -> Proven {
         Proven {
+            record: ClaimPolicy::default().record(&identity),
             identity,
             key: self.key,
+            issued_at: Some(self.store.now()),
+            leeway: SignedDuration::from_secs(60),
+            once: None,
             lasts_until: self.store.in_an_hour(),
         }
     }
@@ -403,6 +415,14 @@ pub(crate) fn answer(text: &str) -> Body {
         client_id: None,
         session: None,
     })
+}
+
+/// Somebody who was that stranger before, and showed no conversation.
+pub(crate) fn was(visitor: VisitorId) -> Before {
+    Before {
+        visitor,
+        conversation: None,
+    }
 }
 
 /// The words of an entry that is a message.

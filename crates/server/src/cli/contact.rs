@@ -1,0 +1,182 @@
+//! `maitred contact`: the people the site vouched for.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Subcommand;
+use maitred_core::{
+    contact::{Contact, Subject},
+    id::MergeId,
+};
+use maitred_store::{Merge, Store, Undone};
+
+use super::{
+    Usage,
+    data::{Fields, Where, fields},
+};
+
+/// What can be done with contacts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContactCommand {
+    /// List the contacts of one environment, the last seen first
+    List {
+        /// How many at most
+        #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        limit: u16,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Show one contact and what is kept of them
+    Show {
+        #[command(flatten)]
+        whom: Whom,
+    },
+    /// Log somebody out everywhere: end their sessions, refuse the tokens made up to now
+    Logout {
+        #[command(flatten)]
+        whom: Whom,
+    },
+    /// List the conversations that came along when somebody signed in, the latest first
+    Merges {
+        /// Of this user only, by their id at the site
+        #[arg(long, value_name = "ID")]
+        subject: Option<Subject>,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Undo one of these: what was said before goes where only operators see it
+    Undo {
+        /// Its id: `mrg_…`
+        merge: MergeId,
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+/// One user of one environment.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Whom {
+    /// The user's id at the site, as it stands in `sub`
+    #[arg(long, value_name = "ID")]
+    subject: Subject,
+    #[command(flatten)]
+    place: Where,
+}
+
+/// How many merges are listed.
+const MERGES: i64 = 100;
+
+impl ContactCommand {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::List { limit, place } => {
+                let store = open(&place).await?;
+                let page = store.contacts(place.scope(), None, limit.into()).await?;
+                let list = page.items.into_iter().map(line).collect();
+                place
+                    .data
+                    .print_list(list, "nobody was vouched for yet in this environment")
+            }
+            Self::Show { whom } => {
+                let store = open(&whom.place).await?;
+                let contact = contact(&store, &whom.place, &whom.subject).await?;
+                let mut shown = line(contact.clone());
+                shown.extend(fields! {
+                    claims: contact.record.claims,
+                    created_at: contact.created_at.to_string(),
+                });
+                whom.place.data.print(shown)
+            }
+            Self::Logout { whom } => whom.log_out().await,
+            Self::Merges { subject, place } => {
+                let store = open(&place).await?;
+                let of = match &subject {
+                    Some(subject) => Some(contact(&store, &place, subject).await?.id),
+                    None => None,
+                };
+                let merges = store.merges(place.scope(), of, MERGES).await?;
+                let list = merges.into_iter().map(merge_line).collect();
+                place
+                    .data
+                    .print_list(list, "no conversation came along at a sign-in")
+            }
+            Self::Undo { merge, place } => undo(&place, merge).await,
+        }
+    }
+}
+
+impl Whom {
+    async fn log_out(&self) -> anyhow::Result<ExitCode> {
+        let store = open(&self.place).await?;
+        let done = store
+            .log_out_everywhere(self.place.scope(), &self.subject)
+            .await?
+            .context("the agent is gone")?;
+        let known = match done.contact {
+            Some(_) => "",
+            None => "; nobody by that id was seen here, but tokens made up to now are refused",
+        };
+        self.place.data.say(&format!(
+            "{} sessions of `{}` are ended{known}",
+            done.sessions.len(),
+            self.subject
+        ))
+    }
+}
+
+/// The store, if there is such an agent in it.
+async fn open(place: &Where) -> anyhow::Result<Store> {
+    let store = place.data.open().await?;
+    place.found(&store).await?;
+    Ok(store)
+}
+
+async fn contact(store: &Store, place: &Where, subject: &Subject) -> anyhow::Result<Contact> {
+    let contact = store.contact(place.scope(), subject).await?;
+    contact.with_context(|| {
+        format!(
+            "no token of `{subject}` was accepted in {}\nhint: `maitred contact list` names who was; `--environment` names another environment",
+            place.environment
+        )
+    })
+}
+
+async fn undo(place: &Where, merge: MergeId) -> anyhow::Result<ExitCode> {
+    let store = open(place).await?;
+    let done = store.undo_merge(place.scope(), merge).await?;
+    match done.with_context(|| {
+        format!("there is no merge `{merge}` here\nhint: `maitred contact merges` names them")
+    })? {
+        Undone::Split(split) => place.data.say(&format!(
+            "what was said before is in `{}` now, which only operators see; `{}` keeps what was said since",
+            split.apart, split.conversation
+        )),
+        Undone::Already => Err(Usage(format!("`{merge}` was undone before")).into()),
+        Undone::TooLate => Err(Usage(format!(
+            "`{merge}` was more than 30 days ago and can no longer be undone"
+        ))
+        .into()),
+    }
+}
+
+fn line(contact: Contact) -> Fields {
+    fields! {
+        contact: contact.id.to_string(),
+        subject: contact.subject,
+        name: contact.record.name,
+        email: contact.record.email,
+        seen_at: contact.seen_at.to_string(),
+    }
+}
+
+fn merge_line(merge: Merge) -> Fields {
+    fields! {
+        merge: merge.id.to_string(),
+        conversation: merge.conversation.to_string(),
+        contact: merge.contact.to_string(),
+        merged_at: merge.merged_at.to_string(),
+        undoable_until: merge.undoable_until.to_string(),
+        undone_at: merge.undone.map(|(at, _)| at.to_string()),
+        undone_by: merge.undone.map(|(_, by)| by.as_str()),
+    }
+}

@@ -1,0 +1,175 @@
+//! Logging out everywhere (rule S6).
+//!
+//! A mark says that tokens of a subject made up to some moment open nothing. It
+//! names the subject by a keyed hash and no contact, so it works for somebody we
+//! never saw and outlives the record of somebody who was erased.
+//!
+//! On PostgreSQL a sign-in and a mark could pass each other by: the one looks for
+//! a mark that is not there yet, the other for a session that is not there yet,
+//! and there is no row that both could lock. So both lock the row of their
+//! environment first: sign-ins share it, whoever marks takes it alone.
+
+use jiff::{SignedDuration, Timestamp};
+use maitred_core::{
+    contact::Subject,
+    id::{ContactId, SessionId},
+    scope::Scope,
+};
+
+use crate::{
+    KeyedFor, Store, StoreError,
+    audit::Audited,
+    db::{Tx, all_in, execute, optional_in},
+    installation::bump_changes,
+    row::{parsed, time},
+};
+
+/// After that long no token that a mark refuses could still be good: the longest
+/// lifetime, and an hour for leeways and for clocks of nodes that differ.
+const LASTS: SignedDuration = SignedDuration::from_hours(25);
+
+/// What was logged out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedOut {
+    /// Whose sessions they were; none, if the subject was never seen.
+    pub contact: Option<ContactId>,
+    /// The sessions that were ended.
+    pub sessions: Vec<SessionId>,
+}
+
+impl Store {
+    /// Ends all sessions of a subject, and refuses its tokens that were made up
+    /// to now. `None` if there is no such agent.
+    pub async fn log_out_everywhere(
+        &self,
+        scope: Scope,
+        subject: &Subject,
+    ) -> Result<Option<LoggedOut>, StoreError> {
+        // A clock that is behind must not take back what another one marked.
+        const MARK: &str = "
+            INSERT INTO logout_marks (agent_id, environment, subject_hash, marked_at)
+            VALUES ($1, $2, $3, $4)
+            ON CONFLICT (agent_id, environment, subject_hash) DO UPDATE SET marked_at =
+                CASE WHEN excluded.marked_at > logout_marks.marked_at
+                    THEN excluded.marked_at ELSE logout_marks.marked_at END";
+        // An update and no select: who ends many sessions of somebody locks them
+        // first, so that two do not wait for each other.
+        const CONTACT: &str = "
+            UPDATE contacts SET updated_at = updated_at
+            WHERE agent_id = $1 AND environment = $2 AND subject = $3
+            RETURNING id";
+        const SESSIONS: &str = "
+            UPDATE sessions SET ended_at = $2
+            WHERE contact_id = $1 AND ended_at IS NULL
+            RETURNING id";
+
+        let now = self.clock.now().as_microsecond();
+        let (agent, environment) = (scope.agent.to_string(), scope.environment.as_str());
+        let mut tx = self.begin().await?;
+        if !take_site(&mut tx, scope).await? {
+            return Ok(None);
+        }
+        execute!(
+            &mut tx,
+            MARK,
+            agent.as_str(),
+            environment,
+            self.subject_hash(scope, subject.as_str()),
+            now
+        )?;
+        let row = optional_in!(
+            &mut tx,
+            (String,),
+            CONTACT,
+            agent.as_str(),
+            environment,
+            subject.as_str()
+        )?;
+        let mut sessions = Vec::new();
+        let mut contact = None;
+        if let Some((id,)) = row {
+            for (session,) in all_in!(&mut tx, (String,), SESSIONS, id.as_str(), now)? {
+                sessions.push(parsed(&session, "sessions", "id")?);
+            }
+            contact = Some(parsed::<ContactId>(&id, "contacts", "id")?);
+        }
+        let told = serde_json::json!({
+            "contact": contact.map(|id| id.to_string()),
+            "sessions": sessions.len(),
+        });
+        self.audit(&mut tx, scope, Audited::LoggedOutEverywhere, told)
+            .await?;
+        bump_changes(&mut tx).await?;
+        tx.commit().await?;
+        Ok(Some(LoggedOut { contact, sessions }))
+    }
+
+    /// Refuses a token that was made before its subject was logged out
+    /// everywhere, or does not say when it was made.
+    pub(crate) async fn refuse_marked(
+        &self,
+        tx: &mut Tx,
+        scope: Scope,
+        subject: &str,
+        issued_at: Option<Timestamp>,
+        leeway: SignedDuration,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "
+            SELECT marked_at FROM logout_marks
+            WHERE agent_id = $1 AND environment = $2 AND subject_hash = $3";
+        let row = optional_in!(
+            tx,
+            (i64,),
+            SQL,
+            scope.agent.to_string(),
+            scope.environment.as_str(),
+            self.subject_hash(scope, subject)
+        )?;
+        let Some((marked_at,)) = row else {
+            return Ok(());
+        };
+        let good_from = time(marked_at, "logout_marks", "marked_at")? + leeway;
+        if issued_at.is_some_and(|issued_at| issued_at > good_from) {
+            Ok(())
+        } else {
+            Err(StoreError::TokenRevoked)
+        }
+    }
+
+    /// Forgets marks that can refuse nothing any more.
+    pub(crate) async fn sweep_marks(&self, tx: &mut Tx) -> Result<u64, StoreError> {
+        const SQL: &str = "DELETE FROM logout_marks WHERE marked_at < $1";
+        let before = self.clock.now() - LASTS;
+        Ok(execute!(tx, SQL, before.as_microsecond())?)
+    }
+
+    fn subject_hash(&self, scope: Scope, subject: &str) -> String {
+        self.keyed_hash(KeyedFor::Subject(scope), subject.as_bytes())
+    }
+}
+
+/// Keeps marks off this environment until the transaction ends.
+pub(crate) async fn share_site(tx: &mut Tx, scope: Scope) -> Result<(), StoreError> {
+    const SQL: &str = "
+        SELECT agent_id FROM environments WHERE agent_id = $1 AND environment = $2 FOR SHARE";
+    // SQLite has one writer at a time, and no word for locking a row.
+    if let Tx::Postgres(_) = tx {
+        optional_in!(
+            tx,
+            (String,),
+            SQL,
+            scope.agent.to_string(),
+            scope.environment.as_str()
+        )?;
+    }
+    Ok(())
+}
+
+/// Keeps sign-ins and others who take it off this environment until the
+/// transaction ends. False if there is no such environment.
+pub(crate) async fn take_site(tx: &mut Tx, scope: Scope) -> Result<bool, StoreError> {
+    const SQL: &str = "
+        UPDATE environments SET settings = settings WHERE agent_id = $1 AND environment = $2";
+    let found = execute!(tx, SQL, scope.agent.to_string(), scope.environment.as_str())?;
+    Ok(found > 0)
+}

@@ -1,0 +1,25 @@
+//! Forgetting what has had its time.
+
+use crate::{Store, StoreError};
+
+/// How much was forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swept {
+    /// Tokens that were used once and have expired.
+    pub spent_tokens: u64,
+    /// Marks of those who were logged out everywhere.
+    pub marks: u64,
+}
+
+impl Store {
+    /// Forgets what can make no difference any more. To be called now and then.
+    pub async fn sweep(&self) -> Result<Swept, StoreError> {
+        let mut tx = self.begin().await?;
+        let swept = Swept {
+            spent_tokens: self.sweep_spent(&mut tx).await?,
+            marks: self.sweep_marks(&mut tx).await?,
+        };
+        tx.commit().await?;
+        Ok(swept)
+    }
+}
