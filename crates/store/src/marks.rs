@@ -7,7 +7,7 @@
 //! On PostgreSQL a sign-in and a mark could pass each other by: the one looks for
 //! a mark that is not there yet, the other for a session that is not there yet,
 //! and there is no row that both could lock. So both lock the row of their
-//! environment first: sign-ins share it, whoever marks takes it alone.
+//! environment first: sign-ins share it, whoever marks takes it alone (ADR 8).
 
 use jiff::{SignedDuration, Timestamp};
 use maitred_core::{

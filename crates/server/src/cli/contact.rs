@@ -112,13 +112,13 @@ impl Whom {
             .log_out_everywhere(self.place.scope(), &self.subject)
             .await?
             .context("the agent is gone")?;
-        let known = match done.contact {
-            Some(_) => "",
-            None => "; nobody by that id was seen here, but tokens made up to now are refused",
+        let ended = match (done.contact, done.sessions.len()) {
+            (None, _) => "nobody by that id was seen here so far".to_owned(),
+            (Some(_), 1) => "1 session was ended".to_owned(),
+            (Some(_), sessions) => format!("{sessions} sessions were ended"),
         };
         self.place.data.say(&format!(
-            "{} sessions of `{}` are ended{known}",
-            done.sessions.len(),
+            "`{}` is logged out: {ended}, and tokens made up to now are refused",
             self.subject
         ))
     }
