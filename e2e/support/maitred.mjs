@@ -40,11 +40,12 @@ export async function freePort() {
  * Runs a command to its end.
  *
  * @param {string[]} args
+ * @param {Record<string, string>} [environment]
  * @returns {Promise<{ code: number, stdout: string, stderr: string }>}
  */
-export function run(args) {
+export function run(args, environment = {}) {
   return new Promise((done) => {
-    const options = { env: cleanEnvironment(), timeout: START_WITHIN };
+    const options = { env: cleanEnvironment(environment), timeout: START_WITHIN };
     const child = execFile(BINARY, args, options, (_error, stdout, stderr) => {
       done({ code: child.exitCode ?? -1, stdout, stderr });
     });

@@ -209,3 +209,6 @@ fn our_name(public_url: &str) -> ClientId {
         None => ClientId::default(),
     }
 }
+
+#[cfg(test)]
+mod tests;
