@@ -33,6 +33,7 @@ pub struct Verified {
     actor: Option<String>,
     attributes: BTreeMap<String, Attribute>,
     key: String,
+    source: String,
     issued_at: Option<i64>,
     expires_at: i64,
     jti: Option<String>,
@@ -92,6 +93,7 @@ pub(crate) fn read(
         actor,
         attributes,
         key: key.id().to_owned(),
+        source: key.source().to_owned(),
         issued_at: times.issued_at,
         expires_at: times.expires_at,
         jti,
@@ -218,6 +220,11 @@ impl Verified {
     /// The id of the key that signed the token.
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// Where that key is from ([`Key::source`]).
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// The token's `iat`.

@@ -51,6 +51,7 @@ pub enum KeyState {
 #[derive(Clone, Debug)]
 pub struct Key {
     id: String,
+    source: Option<String>,
     algorithm: Algorithm,
     material: Material,
     origin: Origin,
@@ -130,6 +131,7 @@ impl Key {
         }
         Ok(Self {
             id,
+            source: None,
             algorithm,
             material,
             origin: Origin::Here,
@@ -144,6 +146,13 @@ impl Key {
     fn fetched(mut self, issuer: &str, audiences: &[String]) -> Self {
         self.origin = Origin::Fetched;
         self.issuer(issuer).audiences(audiences.to_vec())
+    }
+
+    /// The same key, under the name that its keeper has for where it is from: that of
+    /// a set, for one of a set's keys. Unlike the id it is never in a token.
+    pub fn from_source(mut self, source: impl Into<String>) -> Self {
+        self.source = Some(source.into());
+        self
     }
 
     /// The same key in this state.
@@ -175,6 +184,11 @@ impl Key {
     /// The id, which is also the `kid`.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// What its keeper calls where it is from; the id, if nothing was said.
+    pub fn source(&self) -> &str {
+        self.source.as_deref().unwrap_or(&self.id)
     }
 
     /// The one algorithm of its tokens.

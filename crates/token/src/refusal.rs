@@ -265,6 +265,8 @@ pub enum Stage {
 pub struct Trace {
     /// The id of our key that the token names, or that made its signature.
     pub key: Option<String>,
+    /// Where that key is from ([`Key::source`]).
+    pub source: Option<String>,
     /// That key's algorithm.
     pub algorithm: Option<Algorithm>,
     /// Seconds since `iat`; negative when it is in the future.
@@ -278,6 +280,7 @@ pub struct Trace {
 impl Trace {
     pub(crate) fn uses(&mut self, key: &Key) {
         self.key = Some(key.id().to_owned());
+        self.source = Some(key.source().to_owned());
         self.algorithm = Some(key.algorithm());
     }
 }

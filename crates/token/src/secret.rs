@@ -3,16 +3,22 @@
 //! `mtd_live_` or `mtd_test_`, 43 characters of base64url for 256 random bits, and
 //! six characters that tell a scanner it has found one: the beginning of the
 //! base64url of the SHA-256 of all that comes before them.
+//!
+//! For HS512 there are 384 random bits in 64 characters: strict libraries take no
+//! key for it that is shorter than the hash (RFC 7518 §3.2).
 
 use std::fmt;
 
 use aws_lc_rs::digest;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::algorithm::Algorithm;
 use crate::jws::{base64url, decode_base64url};
 
 const RANDOM_BYTES: usize = 32;
-const RANDOM_CHARS: usize = 43;
+const RANDOM_BYTES_FOR_HS512: usize = 48;
+/// What those are in base64url.
+const RANDOM_CHARS: [usize; 2] = [43, 64];
 const CHECKSUM_CHARS: usize = 6;
 
 /// What a secret is for.
@@ -46,7 +52,7 @@ pub struct Secret {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSecret {
     /// It does not have the form.
-    #[error("a secret is `mtd_live_` or `mtd_test_` and 49 more characters")]
+    #[error("a secret is `mtd_live_` or `mtd_test_` and 49 more characters, or 70 for HS512")]
     Form,
     /// It has the form, but not the checksum: most likely a typing error.
     #[error("the checksum at the secret's end is wrong; it was not copied whole")]
@@ -54,12 +60,26 @@ pub enum BadSecret {
 }
 
 impl Secret {
-    /// Makes a new one with the operating system's generator.
+    /// Makes a new one for HS256 with the operating system's generator.
     pub fn generate(kind: SecretKind) -> Self {
-        let mut random = [0; RANDOM_BYTES];
-        aws_lc_rs::rand::fill(&mut random)
+        Self::of_random(kind, &mut [0; RANDOM_BYTES])
+    }
+
+    /// Makes a new one that is as long as this algorithm asks for. `None` if it is
+    /// not one that signs with a shared secret.
+    pub fn generate_for(kind: SecretKind, algorithm: Algorithm) -> Option<Self> {
+        let hash = algorithm.hmac()?.digest_algorithm();
+        let made = Self::generate(kind);
+        if made.expose().len() >= hash.output_len() {
+            return Some(made);
+        }
+        Some(Self::of_random(kind, &mut [0; RANDOM_BYTES_FOR_HS512]))
+    }
+
+    fn of_random(kind: SecretKind, random: &mut [u8]) -> Self {
+        aws_lc_rs::rand::fill(random)
             .expect("aws-lc aborts the process rather than report a broken generator");
-        let mut text = format!("{}{}", kind.prefix(), base64url(&random));
+        let mut text = format!("{}{}", kind.prefix(), base64url(random));
         text.push_str(&checksum(&text));
         Self {
             kind,
@@ -73,11 +93,12 @@ impl Secret {
             .into_iter()
             .find(|kind| text.starts_with(kind.prefix()))
             .ok_or(BadSecret::Form)?;
-        let length = kind.prefix().len() + RANDOM_CHARS + CHECKSUM_CHARS;
-        if !text.is_ascii() || text.len() != length {
+        let others = kind.prefix().len() + CHECKSUM_CHARS;
+        let fits = RANDOM_CHARS.contains(&text.len().saturating_sub(others));
+        if !text.is_ascii() || !fits {
             return Err(BadSecret::Form);
         }
-        let (body, found) = text.split_at(length - CHECKSUM_CHARS);
+        let (body, found) = text.split_at(text.len() - CHECKSUM_CHARS);
         decode_base64url(&body[kind.prefix().len()..]).map_err(|_| BadSecret::Form)?;
         if checksum(body) != found {
             return Err(BadSecret::Checksum);

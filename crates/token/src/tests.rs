@@ -125,6 +125,7 @@ fn a_good_token_is_accepted() {
     );
     let trace = Trace {
         key: Some("key_1".to_owned()),
+        source: Some("key_1".to_owned()),
         algorithm: Some(Algorithm::Hs256),
         age: Some(30),
         lifetime: Some(600),

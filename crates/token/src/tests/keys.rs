@@ -33,6 +33,39 @@ fn k1_a_secret_has_the_printed_form() {
 }
 
 #[test]
+fn k5_a_secret_is_as_long_as_the_hash_of_its_algorithm() {
+    for (algorithm, random, hash) in [
+        (Algorithm::Hs256, 43, 32),
+        (Algorithm::Hs384, 43, 48),
+        (Algorithm::Hs512, 64, 64),
+    ] {
+        let secret = Secret::generate_for(SecretKind::Test, algorithm).unwrap();
+
+        let text = secret.expose();
+        assert_eq!(text.len(), "mtd_test_".len() + random + 6);
+        assert!(text.len() >= hash, "{algorithm}");
+        assert_eq!(Secret::parse(text).unwrap().expose(), text);
+        assert!(Secret::parse(&text[..text.len() - 1]).is_err());
+    }
+    assert!(Secret::generate_for(SecretKind::Live, Algorithm::Es256).is_none());
+}
+
+#[test]
+fn k7_where_a_key_is_from_is_told_with_what_it_verified() {
+    let verifier = set(vec![
+        key("key_1", SECRET).from_source("key_0"),
+        key("key_2", OTHER_SECRET),
+    ]);
+
+    for (secret, kid, source) in [(SECRET, "key_1", "key_0"), (OTHER_SECRET, "key_2", "key_2")] {
+        let verified = verifier.verify(&mint(secret, Some(kid)), NOW).unwrap();
+
+        assert_eq!((verified.key(), verified.source()), (kid, source));
+        assert_eq!(verified.trace().source.as_deref(), Some(source));
+    }
+}
+
+#[test]
 fn k1_two_secrets_differ() {
     let one = Secret::generate(SecretKind::Live);
     let other = Secret::generate(SecretKind::Live);
