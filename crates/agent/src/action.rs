@@ -31,7 +31,7 @@ use maitred_core::{
 pub use arguments::BadArguments;
 pub use assertion::Assertions;
 pub use definition::{Action, DefinitionError};
-pub use outbound::{NotAllowed, Outbound};
+pub use outbound::{Document, FetchError, NotAllowed, Outbound};
 
 /// For whom and where a call is made.
 #[derive(Clone, Copy, Debug)]

@@ -21,8 +21,8 @@ use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use crate::{
-    causes::Causes, client::Proxies, config::Config, hub::Hub, limits::Limits, mail::Mailer,
-    possession::Freshness, sites::Sites, tasks::Tasks, turns::Turns,
+    causes::Causes, client::Proxies, config::Config, hub::Hub, jwks::Refreshes, limits::Limits,
+    mail::Mailer, possession::Freshness, sites::Sites, tasks::Tasks, turns::Turns,
 };
 
 /// How often a node looks whether something was written beside it.
@@ -51,6 +51,9 @@ pub struct Handles {
     pub(crate) freshness: Freshness,
     pub(crate) proxies: Proxies,
     pub(crate) limits: Limits,
+    pub(crate) refreshes: Refreshes,
+    /// The one door out.
+    pub(crate) outbound: Outbound,
     pub(crate) hub: Arc<Hub>,
     pub(crate) turns: Turns,
     pub(crate) agent: Agent,
@@ -71,7 +74,7 @@ impl App {
         let outbound = Outbound::new(config.outbound_allow.clone())?;
         let runner = Runner {
             assertions: assertions.clone(),
-            outbound,
+            outbound: outbound.clone(),
         };
         let engine = match &config.script {
             Some(path) => {
@@ -106,6 +109,8 @@ impl App {
             freshness: Freshness::new(store.clone()),
             store,
             sites: Sites::default(),
+            refreshes: Refreshes::default(),
+            outbound,
             hub,
             turns,
             agent,

@@ -19,8 +19,8 @@ use maitred_core::{
     scope::{Environment, Scope},
 };
 use maitred_demo::{Shop, ShopConfig, help_pages, order_status_action, users};
-use maitred_store::{Store, make_private_file};
-use maitred_token::{Algorithm, Secret, SecretKind};
+use maitred_store::{KeyTerms, Store, make_private_file};
+use maitred_token::Algorithm;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,7 @@ use crate::{
     app::App,
     cli::Usage,
     config::{Config, Overrides},
-    serve,
+    keys, serve,
 };
 
 const AGENT_NAME: &str = "Alder & Fell support";
@@ -164,20 +164,11 @@ async fn make_agent(store: &Store) -> anyhow::Result<ShopFile> {
         agent: agent.id,
         environment: Environment::Production,
     };
-    let secret = Secret::generate(SecretKind::Live);
-    let key = store
-        .insert_key(
-            scope,
-            Algorithm::Hs256.name(),
-            secret.expose().as_bytes(),
-            secret.last_four(),
-            false,
-        )
-        .await?;
+    let made = keys::make(store, scope, Algorithm::Hs256, KeyTerms::default()).await?;
     Ok(ShopFile {
         agent: agent.id,
-        key,
-        secret: secret.expose().to_owned(),
+        key: made.key,
+        secret: made.secret.expose().to_owned(),
     })
 }
 

@@ -4,6 +4,8 @@
 //! Read once and kept until the store says that something changed, so that a
 //! token is verified without a look at the database (rule T13).
 
+mod keys;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,17 +15,22 @@ use maitred_core::{
     agent::{Agent, Settings},
     scope::Scope,
 };
-use maitred_store::{KeyState as StoredState, Store, StoreError, StoredKey};
-use maitred_token::{Algorithm, Key, KeySet, KeyState, Policy, Verifier};
-use secrecy::ExposeSecret;
+use maitred_store::{Store, StoreError};
+use maitred_token::{KeySet, Policy, Verifier};
 
-/// One environment of one agent, ready to meet visitors.
+use self::keys::read_keys;
+pub(crate) use self::keys::{SetAge, SiteSet};
+
+/// One environment of one agent, ready to meet visitors. What it says does not
+/// change: when a key or a set does, the site is read anew.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) scope: Scope,
     pub(crate) agent: Agent,
     pub(crate) settings: Settings,
     pub(crate) verifier: Verifier,
+    /// The sets of identity providers, whose keys are in the verifier as well.
+    pub(crate) sets: Vec<SiteSet>,
 }
 
 /// The sites that were met so far.
@@ -47,9 +54,12 @@ impl Sites {
         store: &Store,
         scope: Scope,
     ) -> Result<Option<Arc<Site>>, StoreError> {
+        let now = store.clock.now();
         let generation = {
             let known = self.known();
-            if let Some(site) = known.sites.get(&scope) {
+            if let Some(site) = known.sites.get(&scope)
+                && site.sets.iter().all(|set| set.is_as_it_was_read(now))
+            {
                 return Ok(Some(site.clone()));
             }
             known.generation
@@ -60,13 +70,14 @@ impl Sites {
         let Some(settings) = store.settings(scope).await? else {
             return Ok(None);
         };
-        let keys = store.keys(scope).await?;
-        let verifier = Verifier::new(key_set(&keys), policy(scope, &settings));
+        let (keys, sets) = read_keys(store, scope, now).await?;
+        let verifier = Verifier::new(KeySet::new(keys), policy(scope, &settings));
         let site = Arc::new(Site {
             scope,
             agent,
             settings,
             verifier,
+            sets,
         });
         let mut known = self.known();
         if known.generation == generation {
@@ -79,6 +90,13 @@ impl Sites {
     pub(crate) fn forget(&self) {
         let mut known = self.known();
         known.sites.clear();
+        known.generation += 1;
+    }
+
+    /// Forgets one, whose keys have changed.
+    pub(crate) fn forget_site(&self, scope: Scope) {
+        let mut known = self.known();
+        known.sites.remove(&scope);
         known.generation += 1;
     }
 
@@ -99,25 +117,6 @@ fn policy(scope: Scope, settings: &Settings) -> Policy {
         actor_allowed: tokens.actors_allowed,
         jti_required: tokens.one_time,
     }
-}
-
-fn key_set(stored: &[StoredKey]) -> KeySet {
-    let keys = stored.iter().filter_map(|stored| {
-        let algorithm = stored.algorithm.parse::<Algorithm>().ok()?;
-        let secret = stored.secret.expose_secret();
-        let key = Key::shared_secret(stored.id.to_string(), secret, algorithm)
-            .inspect_err(|error| tracing::error!(key.id = %stored.id, %error, "a key is left out"))
-            .ok()?;
-        let key = key.state(match stored.state {
-            StoredState::Active => KeyState::Active,
-            StoredState::Retiring(until) => KeyState::Retiring {
-                until: until.as_second(),
-            },
-            StoredState::Revoked(_) => KeyState::Revoked,
-        });
-        Some(if stored.imported { key.imported() } else { key })
-    });
-    KeySet::new(keys.collect())
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use crate::KeyConflict;
+
 /// Why the store could not do what was asked. Its reader is a caller that branches.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -32,6 +34,9 @@ pub enum StoreError {
     /// A token that is good once was used before (rule T9).
     #[error("the token was used before")]
     TokenReplayed,
+    /// A new key has no place here (rules K6, K7, K8).
+    #[error(transparent)]
+    KeyConflict(#[from] KeyConflict),
     /// A second message under one client id says something else (rule R1).
     #[error("a message with this id says something else")]
     IdempotencyMismatch,

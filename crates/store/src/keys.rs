@@ -1,10 +1,11 @@
-//! Signing keys of the sites, and our own.
+//! The signing keys of the sites.
+
+mod insert;
+mod row;
 
 use jiff::Timestamp;
-use maitred_core::{
-    id::KeyId,
-    scope::{Environment, Scope},
-};
+use maitred_core::{id::KeyId, scope::Scope};
+use maitred_token::{Algorithm, PublicKey, SetTerms};
 use secrecy::SecretSlice;
 
 use crate::{
@@ -13,28 +14,82 @@ use crate::{
     db::{all, execute},
     installation::bump_changes,
     marks::take_site,
-    row::{parsed, time},
 };
+
+pub use insert::KeyConflict;
+use row::KeyRow;
 
 /// A key that verifies tokens, as it is kept.
 #[derive(Debug)]
 pub struct StoredKey {
-    /// Its name, and its `kid`.
+    /// Its name. It is the `kid` of its tokens, unless a public key has its own,
+    /// or the key is a set.
     pub id: KeyId,
     /// The agent and environment it belongs to.
     pub scope: Scope,
-    /// `HS256`, …
-    pub algorithm: String,
-    /// The bytes of the HMAC key.
-    pub secret: SecretSlice<u8>,
-    /// What is shown of it.
-    pub last_four: String,
+    /// What it is.
+    pub material: KeyMaterial,
     /// When it was made or imported.
     pub created_at: Timestamp,
-    /// True if it was made elsewhere: its tokens must carry `aud` (rule K1).
-    pub imported: bool,
     /// Whether it is still accepted.
     pub state: KeyState,
+}
+
+/// What a signing key is.
+#[derive(Debug)]
+pub enum KeyMaterial {
+    /// A secret that the site has too (rule K1).
+    Secret(SharedSecret),
+    /// A public key that an operator brought (rule K3).
+    Public(BroughtKey),
+    /// The address of a set that an identity provider publishes (rule K4).
+    Set(RemoteSet),
+}
+
+/// A secret that the site has too.
+#[derive(Debug)]
+pub struct SharedSecret {
+    /// HS256, HS384 or HS512.
+    pub algorithm: Algorithm,
+    /// The bytes of the HMAC key.
+    pub bytes: SecretSlice<u8>,
+    /// What is shown of it.
+    pub last_four: String,
+    /// True if it was made elsewhere: its tokens must carry `aud`.
+    pub imported: bool,
+    /// What its tokens must say.
+    pub terms: KeyTerms,
+}
+
+/// A public key that an operator brought.
+#[derive(Debug)]
+pub struct BroughtKey {
+    /// Its numbers.
+    pub key: PublicKey,
+    /// The `kid` that its tokens carry, if that is not our id.
+    pub kid: Option<String>,
+    /// The one algorithm of its tokens.
+    pub algorithm: Algorithm,
+    /// What its tokens must say.
+    pub terms: KeyTerms,
+}
+
+/// The address of a set that an identity provider publishes.
+#[derive(Debug)]
+pub struct RemoteSet {
+    /// Where it is.
+    pub url: String,
+    /// What tokens of its keys must say.
+    pub terms: SetTerms,
+}
+
+/// What the tokens of a key must say of where they are from and for whom (rule T8).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyTerms {
+    /// What `iss` must be.
+    pub issuer: Option<String>,
+    /// What `aud` may contain besides the agent. With any, `aud` is required.
+    pub audiences: Vec<String>,
 }
 
 /// Whether a key is accepted (rule K6).
@@ -48,62 +103,50 @@ pub enum KeyState {
     Revoked(Timestamp),
 }
 
-type KeyRow = (
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    i64,
-    Option<i64>,
-    Option<i64>,
-    Option<i64>,
-);
-
-impl Store {
-    /// Keeps a shared secret, sealed.
-    pub async fn insert_key(
-        &self,
-        scope: Scope,
-        algorithm: &str,
-        secret: &[u8],
-        last_four: &str,
-        imported: bool,
-    ) -> Result<KeyId, StoreError> {
-        const SQL: &str = "
-            INSERT INTO signing_keys
-                (id, agent_id, environment, algorithm, secret, last_four, created_at, imported_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-
-        let id = KeyId::new(&self.clock);
-        let now = self.clock.now().as_microsecond();
-        let mut tx = self.begin().await?;
-        execute!(
-            &mut tx,
-            SQL,
-            id.to_string(),
-            scope.agent.to_string(),
-            scope.environment.as_str(),
-            algorithm,
-            self.master.seal(&row_of(id, scope), secret),
-            last_four,
-            now,
-            imported.then_some(now),
-        )?;
-        let told = serde_json::json!({ "key": id.to_string(), "imported": imported });
-        self.audit(&mut tx, scope, Audited::KeyCreated, told)
-            .await?;
-        bump_changes(&mut tx).await?;
-        tx.commit().await?;
-        Ok(id)
+impl KeyMaterial {
+    /// The word for what it is, as it is stored and told.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Secret(_) => "secret",
+            Self::Public(_) => "public",
+            Self::Set(_) => "set",
+        }
     }
 
+    /// The one algorithm of its tokens; of a set, that of RSA keys that state none.
+    pub fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Secret(secret) => secret.algorithm,
+            Self::Public(public) => public.algorithm,
+            Self::Set(set) => set.terms.rsa,
+        }
+    }
+
+    /// What `iss` of its tokens must be.
+    pub fn issuer(&self) -> Option<&str> {
+        match self {
+            Self::Secret(secret) => secret.terms.issuer.as_deref(),
+            Self::Public(public) => public.terms.issuer.as_deref(),
+            Self::Set(set) => Some(&set.terms.issuer),
+        }
+    }
+
+    /// What `aud` of its tokens may contain besides the agent.
+    pub fn audiences(&self) -> &[String] {
+        match self {
+            Self::Secret(secret) => &secret.terms.audiences,
+            Self::Public(public) => &public.terms.audiences,
+            Self::Set(set) => &set.terms.audiences,
+        }
+    }
+}
+
+impl Store {
     /// The keys of one agent and environment, opened, the oldest first.
     pub async fn keys(&self, scope: Scope) -> Result<Vec<StoredKey>, StoreError> {
         const SQL: &str = "
-            SELECT id, agent_id, environment, algorithm, secret, last_four, created_at,
-                imported_at, accepted_until, revoked_at
+            SELECT id, agent_id, environment, kind, algorithm, secret, last_four, public_key,
+                kid, url, issuer, audiences, created_at, imported_at, accepted_until, revoked_at
             FROM signing_keys WHERE agent_id = $1 AND environment = $2
             ORDER BY created_at, id";
         let rows = all!(
@@ -177,95 +220,4 @@ impl Store {
         tx.commit().await?;
         Ok(found)
     }
-
-    /// The keys that sign our assertions in one environment, the newest first.
-    pub async fn assertion_keys(
-        &self,
-        environment: Environment,
-    ) -> Result<Vec<SecretSlice<u8>>, StoreError> {
-        const SQL: &str = "
-            SELECT id, secret FROM assertion_keys
-            WHERE environment = $1 AND retired_at IS NULL
-            ORDER BY created_at DESC, id DESC";
-        let rows = all!(&self.db, (String, String), SQL, environment.as_str())?;
-        rows.into_iter()
-            .map(|(id, sealed)| {
-                let row = assertion_row(&id, environment);
-                self.master
-                    .open(&row, &sealed)
-                    .ok_or(StoreError::Sealed(id))
-            })
-            .collect()
-    }
-
-    /// Keeps a key that signs our assertions.
-    pub async fn insert_assertion_key(
-        &self,
-        environment: Environment,
-        id: &str,
-        pkcs8: &[u8],
-    ) -> Result<(), StoreError> {
-        const SQL: &str = "
-            INSERT INTO assertion_keys (id, environment, secret, created_at)
-            VALUES ($1, $2, $3, $4)";
-        let mut tx = self.begin().await?;
-        execute!(
-            &mut tx,
-            SQL,
-            id,
-            environment.as_str(),
-            self.master.seal(&assertion_row(id, environment), pkcs8),
-            self.clock.now().as_microsecond(),
-        )?;
-        tx.commit().await
-    }
-
-    fn key_from(&self, row: KeyRow) -> Result<StoredKey, StoreError> {
-        let (
-            id,
-            agent,
-            environment,
-            algorithm,
-            sealed,
-            last_four,
-            created_at,
-            imported,
-            until,
-            revoked,
-        ) = row;
-        const TABLE: &str = "signing_keys";
-        let id: KeyId = parsed(&id, TABLE, "id")?;
-        let scope = Scope {
-            agent: parsed(&agent, TABLE, "agent_id")?,
-            environment: parsed(&environment, TABLE, "environment")?,
-        };
-        let secret = self
-            .master
-            .open(&row_of(id, scope), &sealed)
-            .ok_or_else(|| StoreError::Sealed(id.to_string()))?;
-        let state = match (revoked, until) {
-            (Some(at), _) => KeyState::Revoked(time(at, TABLE, "revoked_at")?),
-            (None, Some(at)) => KeyState::Retiring(time(at, TABLE, "accepted_until")?),
-            (None, None) => KeyState::Active,
-        };
-        Ok(StoredKey {
-            id,
-            scope,
-            algorithm,
-            secret,
-            last_four,
-            created_at: time(created_at, TABLE, "created_at")?,
-            imported: imported.is_some(),
-            state,
-        })
-    }
-}
-
-/// What a sealed secret is bound to: its row, its agent and its environment.
-fn row_of(id: KeyId, scope: Scope) -> String {
-    format!("signing_keys/{id}/{scope}")
-}
-
-fn assertion_row(id: &str, environment: Environment) -> String {
-    format!("assertion_keys/{id}/{environment}")
 }

@@ -123,6 +123,7 @@ impl Store {
         };
         store.check_master_key().await?;
         store.hash_key = store.settled_hash_key().await?;
+        store.fingerprint_older_keys().await?;
         Ok(store)
     }
 

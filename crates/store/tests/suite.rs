@@ -17,12 +17,14 @@ mod suite {
     mod conversations;
     mod entries;
     mod events;
+    mod fetched_sets;
     mod installation;
     mod isolation;
     mod keys;
     mod knowledge;
     mod marks;
     mod merge;
+    mod new_keys;
     mod one_time;
     mod possession;
     mod secrecy;

@@ -5,6 +5,8 @@
 //! address that was checked is the one that is connected to; no redirect is
 //! followed and no proxy of the environment is used; time and size are bounded.
 
+mod fetch;
+
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -21,6 +23,8 @@ use reqwest::{
 use url::{Host, Url};
 
 use super::{ActionError, http::Request};
+
+pub use fetch::{Document, FetchError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -179,6 +183,10 @@ fn cause(error: reqwest::Error) -> ActionError {
     if error.is_timeout() {
         return ActionError::TimedOut(CALL_TIMEOUT);
     }
+    ActionError::Unreachable(causes(error))
+}
+
+fn causes(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);
@@ -186,7 +194,7 @@ fn cause(error: reqwest::Error) -> ActionError {
         text = format!("{text}: {inner}");
         source = inner.source();
     }
-    ActionError::Unreachable(text)
+    text
 }
 
 /// Resolves names, and drops special addresses. The connection is made to what is

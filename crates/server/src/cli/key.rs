@@ -1,45 +1,40 @@
 //! `maitred key`: what verifies the tokens of a site.
 
+mod import;
+mod list;
+
 use std::{
     io::{self, Write},
-    path::PathBuf,
     process::ExitCode,
 };
 
-use base64::{
-    Engine,
-    alphabet::{STANDARD, URL_SAFE},
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use jiff::SignedDuration;
-use maitred_core::{id::KeyId, scope::Environment};
-use maitred_store::{KeyState, StoredKey};
-use maitred_token::{Algorithm, Key, Secret, SecretKind};
+use maitred_core::id::KeyId;
+use maitred_store::KeyTerms;
+use maitred_token::Algorithm;
 
 use super::{
     Usage,
-    data::{Fields, Where, fields, read},
+    data::{Where, fields},
 };
+use crate::keys::{self, KeyError};
 
 /// What can be done with keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Make a shared secret; it is shown this once
     Create {
+        /// How tokens are signed: HS256, HS384 or HS512
+        #[arg(long, value_name = "NAME", default_value_t = Algorithm::Hs256)]
+        algorithm: Algorithm,
+        #[command(flatten)]
+        terms: Terms,
         #[command(flatten)]
         place: Where,
     },
-    /// Import a secret of at least 32 bytes that another product used
-    Import {
-        /// The file that holds the secret, in one line
-        file: PathBuf,
-        /// How the secret is written
-        #[arg(long, value_name = "NAME", value_enum, default_value_t = Encoding::Utf8)]
-        encoding: Encoding,
-        #[command(flatten)]
-        place: Where,
-    },
+    /// Import a public key, a secret of another product, or the address of a key set
+    Import(import::Import),
     /// List the keys; never their secrets
     List {
         #[command(flatten)]
@@ -50,7 +45,8 @@ pub(crate) enum KeyCommand {
         /// The key: `key_…`
         key: KeyId,
         /// For how many hours it is still accepted
-        #[arg(long, value_name = "HOURS", default_value_t = 24)]
+        #[arg(long, value_name = "HOURS", default_value_t = 24,
+            value_parser = clap::value_parser!(i64).range(0..=87_600))]
         hours: i64,
         #[command(flatten)]
         place: Where,
@@ -64,29 +60,22 @@ pub(crate) enum KeyCommand {
     },
 }
 
-/// How an imported secret is written (rule K1).
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Encoding {
-    /// The text itself is the secret
-    Utf8,
-    /// The standard alphabet, with `+` and `/`
-    Base64,
-    /// The alphabet of URLs, with `-` and `_`
-    Base64url,
+/// What the tokens of a key must say (rule T8).
+#[derive(Debug, clap::Args)]
+pub(crate) struct Terms {
+    /// What `iss` of its tokens must be
+    #[arg(long, value_name = "ISS")]
+    issuer: Option<String>,
+    /// What `aud` of its tokens may be besides the agent's id; `aud` is then required
+    #[arg(long = "audience", value_name = "AUD")]
+    audiences: Vec<String>,
 }
 
-impl Encoding {
-    fn bytes(self, text: &str) -> anyhow::Result<Vec<u8>> {
-        let lenient =
-            GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-        match self {
-            Self::Utf8 => Ok(text.as_bytes().to_vec()),
-            Self::Base64 => GeneralPurpose::new(&STANDARD, lenient)
-                .decode(text)
-                .map_err(|_| Usage("the secret is not base64".to_owned()).into()),
-            Self::Base64url => GeneralPurpose::new(&URL_SAFE, lenient)
-                .decode(text)
-                .map_err(|_| Usage("the secret is not base64url".to_owned()).into()),
+impl From<Terms> for KeyTerms {
+    fn from(terms: Terms) -> Self {
+        Self {
+            issuer: terms.issuer,
+            audiences: terms.audiences,
         }
     }
 }
@@ -94,73 +83,13 @@ impl Encoding {
 impl KeyCommand {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Create { place } => {
-                let store = place.data.open().await?;
-                place.found(&store).await?;
-                let kind = match place.environment {
-                    Environment::Production => SecretKind::Live,
-                    Environment::Staging => SecretKind::Test,
-                };
-                let secret = Secret::generate(kind);
-                let bytes = secret.expose().as_bytes();
-                let key = store
-                    .insert_key(
-                        place.scope(),
-                        Algorithm::Hs256.name(),
-                        bytes,
-                        secret.last_four(),
-                        false,
-                    )
-                    .await?;
-                place.data.print(fields! {
-                    key: key.to_string(),
-                    algorithm: Algorithm::Hs256.name(),
-                    secret: secret.expose(),
-                    note: "keep the secret now: it is not shown again",
-                })
-            }
-            Self::Import {
-                file,
-                encoding,
+            Self::Create {
+                algorithm,
+                terms,
                 place,
-            } => {
-                let store = place.data.open().await?;
-                place.found(&store).await?;
-                let text = read(&file)?;
-                let text = text.trim_end_matches(['\r', '\n']);
-                let secret = encoding.bytes(text)?;
-                // Refused here as it would be in a verifier.
-                Key::shared_secret("import", &secret, Algorithm::Hs256).map_err(Usage::because)?;
-                let last_four = text
-                    .char_indices()
-                    .rev()
-                    .nth(3)
-                    .map_or("", |(at, _)| &text[at..]);
-                let key = store
-                    .insert_key(
-                        place.scope(),
-                        Algorithm::Hs256.name(),
-                        &secret,
-                        last_four,
-                        true,
-                    )
-                    .await?;
-                let audience = place.scope().audience();
-                place.data.print(fields! {
-                    key: key.to_string(),
-                    algorithm: Algorithm::Hs256.name(),
-                    note: format!("tokens of an imported secret must carry `aud`: \"{audience}\""),
-                })
-            }
-            Self::List { place } => {
-                let store = place.data.open().await?;
-                place.found(&store).await?;
-                let keys = store.keys(place.scope()).await?;
-                let none = "there is no key yet; `maitred key create` makes one";
-                place
-                    .data
-                    .print_list(keys.iter().map(key_fields).collect(), none)
-            }
+            } => create(&place, algorithm, terms.into()).await,
+            Self::Import(import) => import.run().await,
+            Self::List { place } => list::list(&place).await,
             Self::Retire { key, hours, place } => {
                 let store = place.data.open().await?;
                 let until = store.clock.now() + SignedDuration::from_hours(hours);
@@ -184,19 +113,27 @@ impl KeyCommand {
     }
 }
 
-fn key_fields(key: &StoredKey) -> Fields {
-    let state = match key.state {
-        KeyState::Active => "active".to_owned(),
-        KeyState::Retiring(until) => format!("retiring until {until:.0}"),
-        KeyState::Revoked(at) => format!("revoked at {at:.0}"),
+async fn create(place: &Where, algorithm: Algorithm, terms: KeyTerms) -> anyhow::Result<ExitCode> {
+    let store = place.data.open().await?;
+    place.found(&store).await?;
+    let made = keys::make(&store, place.scope(), algorithm, terms)
+        .await
+        .map_err(refused)?;
+    place.data.print(fields! {
+        key: made.key.to_string(),
+        algorithm: algorithm.name(),
+        secret: made.secret.expose(),
+        note: "keep the secret now: it is not shown again",
+    })
+}
+
+/// Why a key is not kept, and what to do: the asking was wrong, or we are.
+fn refused(error: KeyError) -> anyhow::Error {
+    let Some(code) = error.code() else {
+        return error.into();
     };
-    fields! {
-        key: key.id.to_string(),
-        algorithm: key.algorithm,
-        last_four: format!("…{}", key.last_four),
-        state: state,
-        created_at: format!("{:.0}", key.created_at),
-    }
+    let hint = error.hint().map(|hint| format!("\nhint: {hint}"));
+    Usage(format!("{error} ({code}){}", hint.unwrap_or_default())).into()
 }
 
 /// What was done, or that there was nothing to do it to.

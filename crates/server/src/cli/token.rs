@@ -8,8 +8,9 @@ use std::{
 
 use anyhow::Context;
 use clap::Subcommand;
-use maitred_store::KeyState;
-use maitred_token::{Explanation, Outcome, mint_hs256};
+use maitred_core::id::KeyId;
+use maitred_store::{KeyMaterial, KeyState, StoredKey};
+use maitred_token::{Algorithm, Explanation, Outcome, mint_hs256};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
@@ -72,8 +73,8 @@ async fn mint(
 ) -> anyhow::Result<ExitCode> {
     let store = place.data.open().await?;
     let keys = store.keys(place.scope()).await?;
-    let Some(key) = keys.iter().find(|key| key.state == KeyState::Active) else {
-        let told = "there is no active key\nhint: make one with `maitred key create`";
+    let Some((kid, secret)) = keys.iter().find_map(hs256_secret) else {
+        let told = "there is no active secret for HS256\nhint: make one with `maitred key create`";
         return Err(Usage(told.to_owned()).into());
     };
     let now = store.clock.now().as_second();
@@ -86,16 +87,23 @@ async fn mint(
     claims.insert("aud".to_owned(), place.scope().audience().into());
     claims.insert("iat".to_owned(), now.into());
     claims.insert("exp".to_owned(), (now + expires_in).into());
-    let kid = key.id.to_string();
-    let token = mint_hs256(
-        key.secret.expose_secret(),
-        Some(&kid),
-        &Value::Object(claims),
-    );
+    let token = mint_hs256(secret, Some(&kid.to_string()), &Value::Object(claims));
     if place.data.json {
         return place.data.print(fields! { token: token });
     }
     place.data.say(&token)
+}
+
+/// What a token can be signed with here.
+fn hs256_secret(key: &StoredKey) -> Option<(KeyId, &[u8])> {
+    match &key.material {
+        KeyMaterial::Secret(secret)
+            if key.state == KeyState::Active && secret.algorithm == Algorithm::Hs256 =>
+        {
+            Some((key.id, secret.bytes.expose_secret()))
+        }
+        KeyMaterial::Secret(_) | KeyMaterial::Public(_) | KeyMaterial::Set(_) => None,
+    }
 }
 
 /// Walks the same path as the widget's token does (rule L2).

@@ -1,7 +1,7 @@
 //! Everything an HTTP client can be told went wrong.
 
 use axum::{
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use maitred_core::{
@@ -11,7 +11,10 @@ use maitred_store::StoreError;
 use maitred_token::{Refused, Stage};
 
 use super::{MAX_BODY, proof::ProofFault};
-use crate::{limits::TooMany, settings::BadSetting};
+use crate::{keys::KeyError, limits::TooMany, settings::BadSetting};
+
+/// In seconds: a set that is fetched now is there by then.
+const KEYS_RETRY_AFTER: &str = "5";
 
 /// An error of the API. Codes are part of the contract, sentences are not.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +27,10 @@ pub(crate) enum ApiError {
     TokenRevoked,
     #[error("the token was used before, and is good once only")]
     TokenReplayed,
+    #[error("the keys of the identity provider cannot be fetched now")]
+    KeysUnavailable,
+    #[error(transparent)]
+    Key(KeyError),
     #[error("who is not signed in cannot chat here")]
     TokenRequired { sign_in_url: Option<String> },
     #[error("the token is for another user than this session")]
@@ -106,6 +113,12 @@ impl ApiError {
             Self::KeyRevoked => (StatusCode::UNAUTHORIZED, "key_revoked"),
             Self::TokenRevoked => (StatusCode::UNAUTHORIZED, "token_revoked"),
             Self::TokenReplayed => (StatusCode::UNAUTHORIZED, "token_replayed"),
+            Self::KeysUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable"),
+            Self::Key(error) => match error.code() {
+                Some(code) if error.is_conflict() => (StatusCode::CONFLICT, code),
+                Some(code) => (StatusCode::UNPROCESSABLE_ENTITY, code),
+                None => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            },
             Self::TokenRequired { .. } => (StatusCode::UNAUTHORIZED, "token_required"),
             Self::IdentityMismatch => (StatusCode::CONFLICT, "identity_mismatch"),
             Self::OriginNotAllowed(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
@@ -188,6 +201,10 @@ impl ApiError {
             Self::SecureContextNeeded => Some(
                 "serve the page over https, and send a `key` and a `DPoP` proof".to_owned(),
             ),
+            Self::KeysUnavailable => {
+                Some("try again in a moment; `maitred key list` says what is wrong".to_owned())
+            }
+            Self::Key(error) => error.hint().map(str::to_owned),
             Self::TooLarge => Some(format!("send at most {MAX_BODY} bytes")),
             Self::TokenRevoked => Some(
                 "sign in again and make a new token, with `iat`; for as long as clocks may differ after the logout, new ones are refused too"
@@ -245,6 +262,15 @@ impl From<TooMany> for ApiError {
     }
 }
 
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        if let KeyError::Store(error) = error {
+            return error.into();
+        }
+        Self::Key(error)
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         if error.is_storage_full() {
@@ -259,6 +285,7 @@ impl From<StoreError> for ApiError {
             StoreError::TokenRevoked => Self::TokenRevoked,
             StoreError::TokenReplayed => Self::TokenReplayed,
             StoreError::IdempotencyMismatch => Self::IdempotencyMismatch,
+            StoreError::KeyConflict(conflict) => Self::Key(KeyError::Conflict(conflict)),
             error @ (StoreError::Db(_)
             | StoreError::NotCommitted(_)
             | StoreError::Corrupt { .. }
@@ -285,6 +312,9 @@ impl IntoResponse for ApiError {
         {
             let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, retry_after.into());
+        } else if let Self::KeysUnavailable = self {
+            let after = HeaderValue::from_static(KEYS_RETRY_AFTER);
+            response.headers_mut().insert(header::RETRY_AFTER, after);
         }
         response.extensions_mut().insert(told);
         response

@@ -21,7 +21,7 @@ use super::{
     visitor::{Body, Visitor},
     wire,
 };
-use crate::{app::App, attempt::Attempt, client::Network, sites::Site};
+use crate::{app::App, attempt::Attempt, client::Network, prove::Unproven, sites::Site};
 
 /// `POST /v1/sessions`
 ///
@@ -231,7 +231,7 @@ async fn open_verified(
     opening: Opening,
     before: Option<Before>,
 ) -> Result<Opened, ApiError> {
-    let proven = proven(app, attempt, site, token)?;
+    let proven = proven(app, attempt, site, token).await?;
     let opened = app.store.open_verified(opening, proven, before).await?;
     if let Some(Before { visitor, .. }) = before {
         app.hub
@@ -249,7 +249,7 @@ async fn renew(
     token: &str,
     visitor: Visitor,
 ) -> Result<Opened, ApiError> {
-    let proven = proven(app, attempt, site, token)?;
+    let proven = proven(app, attempt, site, token).await?;
     let identity = visitor.session.identity();
     if identity.is_none_or(|identity| identity.subject != proven.identity.subject) {
         return Err(ApiError::IdentityMismatch);
@@ -263,23 +263,23 @@ async fn renew(
 }
 
 /// What a token proves, and until when a session may rely on it (rule S2).
-fn proven(
+async fn proven(
     app: &App,
     attempt: &mut Attempt<'_>,
     site: &Site,
     token: &str,
 ) -> Result<Proven, ApiError> {
-    let now = app.store.clock.now();
-    let verified = site
-        .verifier
-        .verify(token, now.as_second())
-        .map_err(|refused| {
+    let verified = match app.prove(site, token).await {
+        Ok(verified) => verified,
+        Err(Unproven::Refused(refused)) => {
             log_refusal(site, &refused);
-            ApiError::RefusedToken(Box::new(refused), site.scope.environment)
-        })?;
+            return Err(ApiError::RefusedToken(refused, site.scope.environment));
+        }
+        Err(Unproven::KeysUnavailable) => return Err(ApiError::KeysUnavailable),
+    };
     attempt.proved(&verified);
     let key = verified
-        .key()
+        .source()
         .parse()
         .map_err(|_| ApiError::Internal(anyhow::anyhow!("a verifier names a key that is none")))?;
     let Settings { claims, tokens, .. } = &site.settings;
@@ -316,7 +316,7 @@ fn log_refusal(site: &Site, refused: &maitred_token::Refused) {
         environment = %site.scope.environment,
         code = refused.refusal.code(),
         reason = %refused.refusal,
-        key.id = refused.trace.key.as_deref(),
+        key.id = refused.trace.source.as_deref(),
         "a token was refused"
     );
 }

@@ -8,12 +8,12 @@ use maitred_core::{
     agent::{Origin, Settings},
     scope::{Environment, Scope},
 };
-use maitred_token::{Secret, SecretKind, mint_hs256};
+use maitred_token::mint_hs256;
 use serde_json::{Value, json};
 
 use super::{
     routes::{Route, visitor_routes},
-    support::{Answer, ORIGIN, TestApp, Visitor},
+    support::{Answer, ORIGIN, TestApp, Visitor, make_key},
 };
 
 const NOTHING: &str = "cnv_00000000000000000000000000000099";
@@ -70,15 +70,9 @@ async fn at_another_agent(app: &TestApp, subject: &str) -> Answer {
         agent: agent.unwrap().id,
         environment: Environment::Production,
     };
-    let secret = Secret::generate(SecretKind::Live);
-    let bytes = secret.expose().as_bytes();
-    let key = app
-        .store
-        .insert_key(scope, "HS256", bytes, secret.last_four(), false)
-        .await
-        .unwrap();
+    let (key, secret) = make_key(&app.store, scope).await;
     let claims = Value::Object(app.claims(subject));
-    let token = mint_hs256(bytes, Some(&key.to_string()), &claims);
+    let token = mint_hs256(secret.expose().as_bytes(), Some(&key.to_string()), &claims);
     let body = json!({ "agent": scope.agent.to_string(), "page_origin": ORIGIN, "token": token });
     let answer = app
         .send(Method::POST, "/v1/sessions", None, Some(body))

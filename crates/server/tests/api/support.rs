@@ -24,8 +24,8 @@ use maitred_core::{
     message::Name,
     scope::{Environment, Scope},
 };
-use maitred_store::{Location, MasterKey, Store};
-use maitred_token::{Secret, SecretKind, mint_hs256};
+use maitred_store::{KeyMaterial, KeyTerms, Location, MasterKey, SharedSecret, Store};
+use maitred_token::{Algorithm, Secret, SecretKind, mint_hs256};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -601,16 +601,20 @@ fn config(data: PathBuf, script: &Path, settings: &[(&str, &str)]) -> Config {
     Config::load(&overrides, None, None, environment).unwrap()
 }
 
-async fn make_key(store: &Store, scope: Scope) -> (KeyId, Secret) {
+/// A fresh secret in that agent and environment.
+pub(crate) async fn make_key(store: &Store, scope: Scope) -> (KeyId, Secret) {
     let kind = match scope.environment {
         Environment::Production => SecretKind::Live,
         Environment::Staging => SecretKind::Test,
     };
     let secret = Secret::generate(kind);
-    let bytes = secret.expose().as_bytes();
-    let id = store
-        .insert_key(scope, "HS256", bytes, secret.last_four(), false)
-        .await
-        .unwrap();
+    let material = KeyMaterial::Secret(SharedSecret {
+        algorithm: Algorithm::Hs256,
+        bytes: secret.expose().as_bytes().to_vec().into(),
+        last_four: secret.last_four().to_owned(),
+        imported: false,
+        terms: KeyTerms::default(),
+    });
+    let id = store.insert_key(scope, &material).await.unwrap();
     (id, secret)
 }

@@ -6,7 +6,7 @@ use maitred_core::{
 };
 use maitred_store::{KeyedFor, Location, MasterKey, OpenError, Store};
 
-use super::support::{KEY_SECRET, TestStore};
+use super::support::{TestStore, made};
 
 #[tokio::test]
 async fn what_was_committed_is_there_after_closing_and_opening() {
@@ -118,7 +118,7 @@ async fn whatever_servers_cache_moves_the_count_of_changes_and_another_process_s
 
     moves!(store.create_agent("Bob", &settings, &settings));
     moves!(store.change_settings(scope, &required));
-    moves!(store.insert_key(scope, "HS256", KEY_SECRET, "ter2", false));
+    moves!(store.insert_key(scope, &made(&[1; 32])));
     moves!(store.retire_key(scope, site.key, until));
     moves!(store.revoke_key(scope, site.key));
     moves!(store.put_action(agent, "refund", "{}"));

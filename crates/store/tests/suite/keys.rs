@@ -2,10 +2,18 @@
 
 use jiff::SignedDuration;
 use maitred_core::scope::Environment;
-use maitred_store::{KeyState, Proven, StoreError};
+use maitred_store::{KeyMaterial, KeyState, KeyTerms, Proven, SharedSecret, StoreError, StoredKey};
+use maitred_token::Algorithm;
 use secrecy::ExposeSecret;
 
-use super::support::{KEY_SECRET, TestStore, identity};
+use super::support::{TestStore, identity, made, secret_of};
+
+fn secret(key: StoredKey) -> SharedSecret {
+    let KeyMaterial::Secret(secret) = key.material else {
+        panic!("no secret: {:?}", key.material)
+    };
+    secret
+}
 
 #[tokio::test]
 async fn k2_a_secret_comes_back_as_it_was_given() {
@@ -14,14 +22,16 @@ async fn k2_a_secret_comes_back_as_it_was_given() {
 
     let [key] = <[_; 1]>::try_from(store.keys(site.scope).await.unwrap()).unwrap();
 
-    assert_eq!(key.secret.expose_secret(), KEY_SECRET);
     assert_eq!((key.id, key.scope), (site.key, site.scope));
-    assert_eq!(
-        (key.algorithm.as_str(), key.last_four.as_str()),
-        ("HS256", "ter2")
-    );
-    assert_eq!((key.imported, key.state), (false, KeyState::Active));
+    assert_eq!(key.state, KeyState::Active);
     assert_eq!(key.created_at, store.now());
+    let secret = secret(key);
+    assert_eq!(secret.bytes.expose_secret(), secret_of(site.scope));
+    assert_eq!(
+        (secret.algorithm, secret.last_four.as_str(), secret.imported),
+        (Algorithm::Hs256, "ter2", false)
+    );
+    assert_eq!(secret.terms, KeyTerms::default());
 }
 
 #[tokio::test]
@@ -29,15 +39,26 @@ async fn k1_an_imported_secret_is_known_as_one() {
     let store = TestStore::new().await;
     let scope = store.site().await.scope;
     store.passes(1);
+    let terms = KeyTerms {
+        issuer: Some("https://old.example".to_owned()),
+        audiences: vec!["chat".to_owned()],
+    };
 
-    let id = store
-        .insert_key(scope, "HS512", &[7; 64], "BwcH", true)
-        .await;
+    let imported = KeyMaterial::Secret(SharedSecret {
+        algorithm: Algorithm::Hs512,
+        bytes: vec![7; 64].into(),
+        last_four: "BwcH".to_owned(),
+        imported: true,
+        terms: terms.clone(),
+    });
+    let id = store.insert_key(scope, &imported).await.unwrap();
 
     let newest = store.keys(scope).await.unwrap().pop().unwrap();
-    assert_eq!(newest.id, id.unwrap());
-    assert!(newest.imported);
-    assert_eq!(newest.secret.expose_secret(), [7; 64]);
+    assert_eq!(newest.id, id);
+    let secret = secret(newest);
+    assert_eq!(secret.bytes.expose_secret(), [7; 64]);
+    assert!(secret.imported);
+    assert_eq!((secret.algorithm, secret.terms), (Algorithm::Hs512, terms));
 }
 
 #[tokio::test]
@@ -46,9 +67,7 @@ async fn a_key_for_an_agent_that_does_not_exist_is_refused() {
     let mut scope = store.site().await.scope;
     scope.agent = maitred_core::id::AgentId::new(&store.clock);
 
-    let error = store
-        .insert_key(scope, "HS256", KEY_SECRET, "ter2", false)
-        .await;
+    let error = store.insert_key(scope, &made(&[1; 32])).await;
 
     assert!(matches!(error, Err(StoreError::Db(_))));
     assert!(store.keys(scope).await.unwrap().is_empty());
@@ -106,11 +125,7 @@ async fn k6_a_retired_key_is_accepted_until_then() {
 async fn k6_a_revoked_key_ends_the_sessions_made_with_it_and_no_others() {
     let store = TestStore::new().await;
     let site = store.site().await;
-    let spare = store.insert_key(site.scope, "HS256", KEY_SECRET, "ter2", false);
-    let with_spare = super::support::Site {
-        key: spare.await.unwrap(),
-        ..site
-    };
+    let with_spare = site.with_a_spare_key().await;
     let (sarah, tom) = (site.meets("sarah").await, with_spare.meets("tom").await);
     let stranger = site.meets_a_stranger().await;
 
@@ -252,10 +267,7 @@ async fn s6_a_key_revoked_while_a_session_is_opened_leaves_no_session_behind() {
     let site = store.site().await;
 
     for round in 0..20 {
-        let key = store
-            .insert_key(site.scope, "HS256", KEY_SECRET, "ter2", false)
-            .await
-            .unwrap();
+        let key = site.with_a_spare_key().await.key;
         let (at_work, revoker) = (store.clone(), store.clone());
         let scope = site.scope;
         let mut tasks = tokio::task::JoinSet::new();

@@ -88,8 +88,7 @@ async fn t9_the_same_id_of_another_key_or_environment_is_another_token() {
     let store = TestStore::new().await;
     let site = store.site().await;
     let staging = site.staging().await;
-    let key = store.insert_key(site.scope, "HS256", &[1; 32], "AQEB", false);
-    let key = key.await.unwrap();
+    let key = site.with_a_spare_key().await.key;
 
     for (site, token) in [
         (site, once(site, "a")),

@@ -128,8 +128,7 @@ async fn s2_a_renewal_takes_over_the_new_claims_the_key_and_the_time() {
     let store = TestStore::new().await;
     let site = store.site().await;
     let sarah = site.meets("sarah").await;
-    let key = store.insert_key(site.scope, "HS256", &[1; 32], "AQEB", false);
-    let key = key.await.unwrap();
+    let key = site.with_a_spare_key().await.key;
     store.passes(50);
     let renamed = Identity {
         name: Some("Sarah Miller".to_owned()),
@@ -211,8 +210,7 @@ async fn s6_a_revoked_key_renews_nothing() {
     let store = TestStore::new().await;
     let site = store.site().await;
     let sarah = site.meets("sarah").await;
-    let key = store.insert_key(site.scope, "HS256", &[1; 32], "AQEB", false);
-    let key = key.await.unwrap();
+    let key = site.with_a_spare_key().await.key;
     store.revoke_key(site.scope, key).await.unwrap();
 
     let session = &sarah.opened.session;

@@ -17,9 +17,10 @@ use maitred_core::{
 };
 pub(crate) use maitred_store::Before;
 use maitred_store::{
-    Appended, Found, Location, MasterKey, OpenError, Opened, Opening, Posted, Proven, Replay,
-    Returning, Store, TurnMark,
+    Appended, Found, KeyMaterial, KeyTerms, Location, MasterKey, OpenError, Opened, Opening,
+    Posted, Proven, Replay, Returning, SharedSecret, Store, TurnMark,
 };
+use maitred_token::Algorithm;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -27,11 +28,27 @@ use self::database::Database;
 
 mod database;
 
-/// What the secret of every key made by [`TestStore::site`] reads as.
+/// How the secret of every key made by [`TestStore::site`] begins.
 pub(crate) const KEY_SECRET: &[u8] = b"mtd_live_hunter2hunter2hunter2hunter2hunter2hunter2";
 
 /// Where the widget is embedded.
 const ORIGIN: &str = "https://shop.example";
+
+/// The secret of the key that [`TestStore::site`] makes there.
+pub(crate) fn secret_of(scope: Scope) -> Vec<u8> {
+    [KEY_SECRET, scope.to_string().as_bytes()].concat()
+}
+
+/// A secret of our own making, for HS256.
+pub(crate) fn made(secret: &[u8]) -> KeyMaterial {
+    KeyMaterial::Secret(SharedSecret {
+        algorithm: Algorithm::Hs256,
+        bytes: secret.to_vec().into(),
+        last_four: "ter2".to_owned(),
+        imported: false,
+        terms: KeyTerms::default(),
+    })
+}
 
 /// A store in a database of its own, which goes when this goes.
 pub(crate) struct TestStore {
@@ -143,10 +160,8 @@ pub(crate) struct Site<'s> {
 impl<'s> Site<'s> {
     async fn of(store: &'s TestStore, agent: AgentId, environment: Environment) -> Self {
         let scope = Scope { agent, environment };
-        let key = store
-            .insert_key(scope, "HS256", KEY_SECRET, "ter2", false)
-            .await
-            .unwrap();
+        let secret = made(&secret_of(scope));
+        let key = store.insert_key(scope, &secret).await.unwrap();
         Self {
             store,
             scope,
@@ -206,6 +221,13 @@ impl<'s> Site<'s> {
             .visitor(self.scope, &self.returning(secret))
             .await;
         known.unwrap()
+    }
+
+    /// The same agent and environment, with one more key.
+    pub(crate) async fn with_a_spare_key(&self) -> Self {
+        let secret = made(Uuid::new_v4().to_string().as_bytes());
+        let key = self.store.insert_key(self.scope, &secret).await.unwrap();
+        Self { key, ..*self }
     }
 
     /// Somebody opens the chat without a token.
