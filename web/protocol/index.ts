@@ -18,7 +18,18 @@ export type Agent = {
 };
 
 /** The answer of `GET /v1/agents/{agent}/{environment}`: what is shown before there is a session. */
-export type PublicAgent = Agent & { readonly greeting: string; readonly enforcement: string };
+export type PublicAgent = Agent & {
+  readonly greeting: string;
+  readonly enforcement: string;
+  readonly proof_of_possession?: ProofPolicy;
+  /** Addresses can be proven by a code that is sent to them. */
+  readonly codes?: boolean;
+  /** A token is accepted once. */
+  readonly one_time_tokens?: boolean;
+};
+
+/** Whether sessions are bound to a key of the visitor's browser (S4). */
+export type ProofPolicy = "off" | "when_available" | "required";
 
 /** The visitor as the site vouched for them. */
 export type Contact = { readonly id: string; readonly name: string | null };
@@ -27,14 +38,27 @@ export type Contact = { readonly id: string; readonly name: string | null };
 export type Opened = {
   readonly session: string;
   readonly expires_at: string;
+  /** When to ask the page for the next token. Absent when no token is behind the session. */
+  readonly renew_at?: string;
   readonly assurance: Assurance;
   readonly contact?: Contact;
+  /** The member of staff who acts as the contact, as the site names them. */
+  readonly actor?: { readonly id: string };
   /** The anonymous visitor's secret. Absent once the visitor is verified. */
   readonly visitor?: string;
   readonly greeting: string;
   /** The conversation to resume, if there is one. */
   readonly conversation?: Conversation;
   readonly agent: Agent;
+};
+
+/** The answer of `GET /v1/session` and `POST /v1/code/verification`. */
+export type SessionView = {
+  readonly expires_at: string;
+  readonly assurance: Assurance;
+  readonly contact?: Contact;
+  /** The address that a code has proven, and until when that counts. */
+  readonly proven?: { readonly email: string; readonly expires_at: string };
 };
 
 export type Author = "visitor" | "agent" | "operator";

@@ -65,6 +65,8 @@ export type ToPage =
       readonly ink: string;
       readonly position: "left" | "right";
       readonly name: string;
+      /** The agent takes a token once. */
+      readonly once: boolean;
     }
   | { readonly type: "ask"; readonly id: number; readonly reason: Reason }
   | { readonly type: "event"; readonly name: EventName; readonly detail: Detail }

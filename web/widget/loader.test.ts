@@ -150,6 +150,23 @@ describe("asking the page", () => {
     await vi.waitFor(() => expect(chat.heard.at(-1)).toEqual({ type: "answer", id: 8, answer: { kind: "none" } }));
   });
 
+  it.each([
+    ["written into the page", { token: "a.b.c" }, 1],
+    ["asked for", {}, 0],
+  ])("warns once where tokens are good once and are %s, T9", async (_, attributes: { [name: string]: string }, times) => {
+    const warned: unknown[] = [];
+    vi.spyOn(console, "warn").mockImplementation((text) => void warned.push(text));
+    await embed(attributes);
+    const chat = await frame();
+    chat.load();
+
+    for (const once of [false, true, true]) chat.says({ type: "look", accent: "#000", ink: "#fff", position: "right", name: `Ada ${once}`, once });
+
+    await vi.waitFor(() => expect(chat.element.getAttribute("title")).toBe("Chat with Ada true"));
+    expect(warned).toHaveLength(times);
+    if (times > 0) expect(warned[0]).toMatch(/^\[maitred\] one_time_tokens: .*getToken/);
+  });
+
   it("refuses an identify without either", async () => {
     const maitred = await embed();
     await expect(maitred("identify", { email: "sarah@shop.example" })).rejects.toMatchObject({ code: "bad_command" });

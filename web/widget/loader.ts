@@ -81,6 +81,8 @@ class Widget {
     src: string,
     private readonly agent: string,
     private readonly environment: string,
+    /** The page has the token written into it. */
+    private written: boolean,
   ) {
     this.#origin = new URL(src).origin;
     this.#line = new Line(this.#origin, (message) => this.#hear(message));
@@ -109,6 +111,11 @@ class Widget {
   #hear(message: ToPage): void {
     switch (message.type) {
       case "look":
+        if (message.once && this.written) {
+          this.written = false;
+          // oxlint-disable-next-line no-console -- the console is where an integrator looks first
+          console.warn("[maitred] one_time_tokens: this agent takes a token once, and `data-token` has but one. Use `identify` with `getToken`");
+        }
         return this.#stage?.dress(message);
       case "ask":
         void this.#source.answer(message.reason).then((answer) => this.#line.tell({ type: "answer", id: message.id, answer }));
@@ -193,7 +200,7 @@ class Widget {
 
 function start(script: HTMLScriptElement, queued: readonly ArrayLike<unknown>[]): Global {
   const { agent = "", environment = "production", token, locale, open } = script.dataset;
-  const widget = new Widget(script.src, agent, environment);
+  const widget = new Widget(script.src, agent, environment, !!token);
   const maitred: Global = (command, ...args) => {
     const result = widget.run(command, args);
     // Said once, here; a page that does not look at the promise gets no second report.

@@ -1,4 +1,6 @@
 import type { Problem } from "../../protocol/index.ts";
+import type { Failure } from "../channel.ts";
+import type { ProofKey } from "./proof.ts";
 
 /** The server answered, and the answer is no. `code` is stable; `message` and `hint` are for people. */
 export class Refused extends Error {
@@ -16,7 +18,12 @@ export class Refused extends Error {
 
   /** The session is over, as opposed to: the token was refused. */
   get isSessionGone(): boolean {
-    return this.status === 401 && ["unauthorized", "session_expired", "session_revoked"].includes(this.code);
+    return this.status === 401 && ["unauthorized", "session_expired", "session_revoked", "invalid_proof"].includes(this.code);
+  }
+
+  /** Another proof may do: the nonce was stale, or the browser itself had sent the request twice. */
+  get isAboutProof(): boolean {
+    return this.status === 401 && ["use_dpop_nonce", "invalid_proof"].includes(this.code);
   }
 }
 
@@ -30,8 +37,10 @@ export class Over extends Error {
   override readonly name = "Over";
 }
 
-export type Ask = {
-  readonly session?: string;
+/** What a request shows for itself: the session, and the key that it is bound to, if it is (S4). */
+export type Pass = { readonly session: string; readonly key: ProofKey | null };
+
+export type Ask = Partial<Pass> & {
   readonly body?: unknown;
   readonly signal?: AbortSignal;
   readonly headers?: Readonly<Record<string, string>>;
@@ -66,9 +75,16 @@ export class Api {
   #ahead = 0;
 
   constructor(
+    /** Our origin. */
     private readonly base: string,
-    private readonly fetcher: typeof fetch = (...args) => fetch(...args),
+    /** What proofs are to say, by the server's latest word. */
+    private nonce?: string,
   ) {}
+
+  /** The server takes proofs of possession: it gives nonces for them. */
+  get takesProofs(): boolean {
+    return this.nonce !== undefined;
+  }
 
   /** The time by the server's clock, as far as its answers told. */
   now(): number {
@@ -77,14 +93,25 @@ export class Api {
 
   /** Sends one request; the response is a success, its body unread. */
   async send(method: string, path: string, ask: Ask = {}): Promise<Response> {
-    const { session, body, signal, headers, keepalive } = ask;
+    try {
+      return await this.#once(method, path, ask);
+    } catch (error) {
+      if (!ask.key || !(error instanceof Refused && error.isAboutProof)) throw error;
+      return this.#once(method, path, ask);
+    }
+  }
+
+  async #once(method: string, path: string, { session, key, body, signal, headers, keepalive }: Ask): Promise<Response> {
+    const url = new URL(path, this.base);
+    const proof = await key?.proves({ method, url, session, nonce: this.nonce });
     let response: Response;
     try {
-      response = await this.fetcher(this.base + path, {
+      response = await fetch(url, {
         method,
         headers: {
           ...headers,
           ...(session && { authorization: `Bearer ${session}` }),
+          ...(proof && { dpop: proof }),
           ...(body !== undefined && { "content-type": "application/json" }),
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -98,6 +125,7 @@ export class Api {
       throw new Unreachable("no answer from the server", { cause });
     }
     if (signal?.aborted) throw new Over("the visitor has gone");
+    this.nonce = response.headers.get("dpop-nonce") ?? this.nonce;
     const date = Date.parse(response.headers.get("date") ?? "");
     if (!Number.isNaN(date)) this.#ahead = date - Date.now();
     if (!response.ok) throw await refusal(response);
@@ -114,6 +142,14 @@ export class Api {
       throw new Unreachable("the answer broke off", { cause });
     }
   }
+}
+
+/** An error in the words that the page gets. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof Over) return { code: "interrupted", message: error.message };
+  if (error instanceof Unreachable) return { code: "unreachable", message: "the server could not be reached" };
+  const { code, message, hint } = Object(error) as Partial<Failure>;
+  return { code: code ?? "unreachable", message: message ?? String(error), ...(hint !== undefined && { hint }) };
 }
 
 /** Waits, unless `signal` says that it no longer matters. */

@@ -1,5 +1,5 @@
-import type { ToFrame, Failure } from "../channel.ts";
-import { Over } from "./api.ts";
+import type { ToFrame } from "../channel.ts";
+import { Code } from "./code.ts";
 import { Identity, type Parts } from "./identity.ts";
 import { Store } from "./store.ts";
 import { Thread, type Attention } from "./thread.ts";
@@ -11,11 +11,13 @@ export class Chat {
   readonly store = new Store();
   readonly identity: Identity;
   readonly thread: Thread;
+  readonly code: Code;
 
   constructor(private readonly around: Surroundings) {
     const { store } = this;
     const { page, attention, keep } = around;
     this.thread = new Thread({ store, page, attention, ended: (visit, used, code) => void this.identity.gone(visit, used, code) });
+    this.code = new Code({ store, api: around.api, visit: () => this.identity.visit });
     this.identity = new Identity({
       ...around,
       store,
@@ -58,13 +60,9 @@ export class Chat {
     this.store.dispatch({ type: "composed", text });
     // A verified visitor's draft stays in memory.
     const { phase } = this.store.state;
-    if (phase.name === "live" && phase.contact === null) this.around.keep.write("draft", text);
+    const { keep } = this.around;
+    if (phase.name !== "live" || phase.contact !== null) return;
+    if (text === "") keep.clear("draft");
+    else keep.write("draft", text);
   }
-}
-
-/** An error in the words that the page gets. */
-export function failureOf(error: unknown): Failure {
-  if (error instanceof Over) return { code: "interrupted", message: error.message };
-  const { code, message, hint } = Object(error) as Partial<Failure>;
-  return { code: code ?? "unreachable", message: message ?? String(error), ...(hint !== undefined && { hint }) };
 }

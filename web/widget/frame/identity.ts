@@ -6,7 +6,8 @@
  *
  * What always holds:
  *
- * - One session, in memory. Storage has the anonymous visitor's secret only (S1).
+ * - One session, in memory. Storage has the anonymous visitor's secret and the
+ *   proof key only (S1).
  * - What was refused is never taken for absent: only the page's `null` goes on
  *   anonymously (E2).
  * - Everything of one visitor is gone before anything of another is asked for (S3).
@@ -14,27 +15,17 @@
  *   bring back afterwards is thrown away and ended.
  */
 import type { Opened } from "../../protocol/index.ts";
-import type { Answer, Detail, EventName, Failure, Reason, Standing } from "../channel.ts";
-import { isPassing, Over, persist, Refused, type Api } from "./api.ts";
+import type { Answer, Failure, Reason, Standing } from "../channel.ts";
+import { failureOf, isPassing, Over, Refused } from "./api.ts";
+import { Exchange, type Made, type Means } from "./exchange.ts";
 import type { Others } from "./others.ts";
+import { asked, type Page } from "./page.ts";
+import { Renewal } from "./renewal.ts";
 import type { Phase } from "./state.ts";
-import type { Keep } from "./storage.ts";
-import type { Store } from "./store.ts";
 import { Visit } from "./visit.ts";
 
-export type Page = {
-  readonly ask: (reason: Reason) => Promise<Answer>;
-  readonly emit: (name: EventName, detail?: Detail) => void;
-};
-
-export type Place = { readonly agent: string; readonly environment: string; readonly page_origin: string };
-
-export type Parts = {
-  readonly api: Api;
-  readonly store: Store;
-  readonly keep: Keep;
+export type Parts = Means & {
   readonly page: Page;
-  readonly place: Place;
   readonly others: Others;
   /** A session was made, or took another's place. */
   readonly entered: (visit: Visit) => void;
@@ -42,10 +33,8 @@ export type Parts = {
   readonly attended: () => Promise<void>;
 };
 
-/** At most one renewal after a 401 in this time (S2). */
-const RENEWAL_PAUSE = 30_000;
-
-const TRIES = 4;
+/** A token that is good once was shown twice: the answer to the first time got lost (T9). */
+class Spent extends Error {}
 
 export class Identity {
   #visit: Visit | null = null;
@@ -58,11 +47,14 @@ export class Identity {
   /** Counts departures; what was begun before one is void after it. */
   #era = 0;
   #chain: Promise<unknown> = Promise.resolve();
-  #renewedAt = -Infinity;
-  #renewal: ReturnType<typeof setTimeout> | undefined;
+  readonly #exchange: Exchange;
+  readonly #renewal: Renewal;
 
   constructor(private readonly parts: Parts) {
     parts.others.onLeft = (contact) => void this.#leftElsewhere(contact);
+    parts.others.onIs = (contact) => void this.#namedElsewhere(contact);
+    this.#exchange = new Exchange(parts);
+    this.#renewal = new Renewal(() => parts.api.now(), () => void this.identify("renew").catch(() => undefined));
   }
 
   get visit(): Visit | null {
@@ -76,15 +68,27 @@ export class Identity {
 
   /** Asks the page who is logged in, and follows its answer. */
   async identify(reason: Reason): Promise<Standing> {
-    const asked = ++this.#asked;
+    const number = ++this.#asked;
     const era = this.#era;
     if (!this.#visit && this.parts.store.state.phase.name !== "renewing") this.parts.store.dispatch({ type: "connecting", named: true });
-    const answer = await this.parts.page.ask(reason);
-    return this.#inTurn(async () => {
-      if (asked !== this.#asked || era !== this.#era) throw new Over("asked again meanwhile");
+    const answer = await asked(this.parts.page, reason, this.#visit?.signal);
+    return this.#unlessSpent(async () => {
+      if (number !== this.#asked || era !== this.#era) throw new Over("asked again meanwhile");
       await this.#follow(answer, reason, era);
+      // What the page says of its own accord is news to other tabs; what it says because they asked is none.
+      if (reason === "start" && answer.kind !== "none") this.parts.others.is(this.#visit?.contact?.id ?? null);
       return this.standing;
     });
+  }
+
+  /** The page has another token, where the one at hand was good once. */
+  async #unlessSpent(run: () => Promise<Standing>): Promise<Standing> {
+    try {
+      return await this.#inTurn(run);
+    } catch (error) {
+      if (!(error instanceof Spent)) throw error;
+      return this.identify("unauthorized");
+    }
   }
 
   /** A page came back from the back/forward cache: whoever is here is asked for again (T16). */
@@ -112,50 +116,67 @@ export class Identity {
     const token = this.#undecided;
     const era = this.#era;
     this.parts.store.dispatch({ type: "connecting", named: true });
-    if (token !== null) await this.#inTurn(() => this.#exchange(token, era));
-    else await this.identify("unauthorized");
+    if (token === null) return void (await this.identify("unauthorized"));
+    await this.#unlessSpent(async () => {
+      await this.#show(token, era);
+      return this.standing;
+    });
   }
 
-  /** The server does not know the session `used` any more. True when `visit` has a newer one and goes on. */
-  async gone(visit: Visit, used: string, code: string): Promise<boolean> {
+  /** The server does not know the session `used` any more. Gives the visit in which the same visitor goes on. */
+  async gone(visit: Visit, used: string, code: string): Promise<Visit | null> {
     // The answer of an upgrade may still be on its way.
     await this.#chain;
-    if (visit.signal.aborted) return false;
-    if (visit.session !== used) return true;
-    this.#expired(visit, code);
-    return false;
+    if (visit === this.#visit && !visit.signal.aborted) {
+      if (visit.session !== used) return visit;
+      this.#drop();
+      visit.heir = visit.contact ? this.#renewed(visit, code) : this.#replaced(code);
+    }
+    return visit.heir;
   }
 
-  /** The session of `visit` is no more; the page is asked for a new token. */
-  #expired(visit: Visit, code: string): void {
-    if (visit !== this.#visit) return;
-    const { page } = this.parts;
-    const again = performance.now() - this.#renewedAt < RENEWAL_PAUSE;
-    this.#renewedAt = performance.now();
-    this.#drop();
-    if (!visit.contact) {
-      if (again) return this.#lock({ name: "failed", code, message: "The chat could not be started." });
-      this.#lock({ name: "connecting", named: false });
-      void this.#anonymous(this.#era).catch(() => undefined);
-      return;
+  /** The session of a verified `visit` is no more; the page is asked for a new token, and until then all is locked (S2). */
+  async #renewed(visit: Visit, code: string): Promise<Visit | null> {
+    const due = this.#renewal.isDue();
+    this.#lock({ name: due ? "renewing" : "expired" });
+    try {
+      if (due) await this.identify("unauthorized");
+    } catch (error) {
+      if (error instanceof Over) return null;
     }
-    this.#lock({ name: again ? "expired" : "renewing" });
-    page.emit("session_expired", { code });
-    if (!again) void this.identify("unauthorized").catch(() => undefined);
+    if (this.#visit) return this.#heirOf(visit);
+    // Where the page has said that nobody is logged in, that is another story, and was told.
+    if (this.#named) this.parts.page.emit("session_expired", { code });
+    return null;
+  }
+
+  /** The visit that there is, if it is the same visitor's as `visit` was. */
+  #heirOf(visit: Visit): Visit | null {
+    return this.#visit?.contact?.id === visit.contact?.id ? this.#visit : null;
+  }
+
+  /** The session of an anonymous visitor is no more; they need not know. */
+  async #replaced(code: string): Promise<Visit | null> {
+    if (!this.#renewal.isDue()) {
+      this.#lock({ name: "failed", code, message: "The chat could not be started." });
+      return null;
+    }
+    this.#lock({ name: "connecting", named: false });
+    await this.#anonymous(this.#era).catch(() => undefined);
+    return this.#visit;
   }
 
   async #follow(answer: Answer, reason: Reason, era: number): Promise<void> {
     switch (answer.kind) {
       case "token":
         this.#named = true;
-        return this.#exchange(answer.token, era);
+        return this.#show(answer.token, era);
       case "nobody":
         this.#named = false;
         this.#undecided = null;
-        if (this.#visit?.contact || this.#holdsContact()) {
-          const verified = this.#visit !== null;
-          void this.#leave(this.#visit?.contact?.id ?? null, verified);
-          if (verified) this.parts.page.emit("logout");
+        if (this.#here !== null) {
+          void this.#leave(this.#here);
+          this.parts.page.emit("logout");
         }
         return this.#unnamed(this.#era);
       case "unavailable":
@@ -186,7 +207,7 @@ export class Identity {
     const visit = this.#visit;
     if (visit) {
       this.#drop();
-      void this.#end(visit.session);
+      void this.#exchange.end(visit.pass);
       this.parts.page.emit("session_expired", { code: "token_unavailable" });
     }
     this.#lock(phase.name === "refused" ? phase : { name: "expired" });
@@ -199,88 +220,85 @@ export class Identity {
     });
   }
 
-  async #exchange(token: string, era: number): Promise<void> {
+  /** Shows the server a token: within the session that there is, or for a new one. */
+  async #show(token: string, era: number): Promise<void> {
     const visit = this.#visit;
     if (!visit) return this.#start(token, era);
     this.#undecided = token;
     let opened: Opened;
     try {
-      opened = await persist(
-        () => this.parts.api.json<Opened>("POST", "/v1/session/identity", { session: visit.session, body: { token } }),
-        TRIES,
-        visit.signal,
-      );
+      opened = await this.#exchange.identify(visit, token);
     } catch (error) {
       if (era !== this.#era) throw new Over("the visitor has left");
       if (error instanceof Refused && error.code === "identity_mismatch") {
         void this.#leave(visit.contact?.id ?? null);
         this.#named = true;
-        this.parts.page.emit("identify_failed", failure(error));
+        this.parts.page.emit("identify_failed", failureOf(error));
         return this.#start(token, this.#era);
       }
       if (error instanceof Refused && error.isSessionGone) {
         this.#drop();
         this.#lock({ name: "connecting", named: true });
-        return this.#start(token, era);
+        await this.#start(token, era);
+        visit.heir = Promise.resolve(this.#heirOf(visit));
+        return;
       }
       return this.#failed(error, true);
     }
-    await this.#accept(opened, era);
+    await this.#accept({ opened, key: visit.pass.key }, era);
   }
 
   /** Makes a session: for the visitor of the token, or an anonymous one. */
   async #start(token: string | null, era: number): Promise<void> {
-    const { api, keep, place, store } = this.parts;
+    const { store } = this.parts;
     this.#undecided = token;
     if (store.state.phase.name !== "renewing") store.dispatch({ type: "connecting", named: token !== null });
-    const visitor = keep.read("visitor");
-    const body = { ...place, ...(token !== null && { token }), ...(visitor !== null && { visitor }) };
-    let opened: Opened;
+    let made: Made;
     try {
-      opened = await persist(() => api.json<Opened>("POST", "/v1/sessions", { body }), TRIES);
+      made = await this.#exchange.open(token);
     } catch (error) {
       if (era !== this.#era) throw new Over("the visitor has left");
-      if (error instanceof Refused && error.isSessionGone && visitor !== null) {
-        keep.clear("visitor");
-        return this.#start(token, era);
-      }
       return this.#failed(error, token !== null);
     }
-    await this.#accept(opened, era);
+    await this.#accept(made, era);
   }
 
-  async #accept(opened: Opened, era: number): Promise<void> {
+  async #accept({ opened, key }: Made, era: number): Promise<void> {
     const { keep, store, page, entered, api } = this.parts;
     if (era !== this.#era) {
       // The visitor left while the server was busy. Nobody will use this session.
-      await this.#end(opened.session);
+      await this.#exchange.end({ session: opened.session, key });
       throw new Over("the visitor has left");
     }
     this.#undecided = null;
+    const before = this.#visit?.contact?.id;
     if (opened.contact) keep.clear("visitor", "draft");
     else if (opened.visitor) keep.write("visitor", opened.visitor);
     if (this.#visit) this.#visit.adopt(opened);
-    else this.#visit = new Visit(opened, api, (visit, used, code) => this.gone(visit, used, code));
+    else this.#visit = new Visit(opened, key, api, (visit, used, code) => this.gone(visit, used, code));
     store.dispatch({ type: "signed_in", opened });
-    this.#scheduleRenewal(this.#visit);
+    if (opened.renew_at !== undefined) this.#renewal.at(opened.renew_at);
     entered(this.#visit);
-    if (opened.contact) page.emit("identified", { assurance: opened.assurance, contact: opened.contact });
+    // A renewal is nobody's news.
+    if (opened.contact && opened.contact.id !== before) page.emit("identified", { assurance: opened.assurance, contact: opened.contact });
   }
 
   /** No session came of it. Says why, to the page and to the visitor. */
   #failed(error: unknown, named: boolean): never {
     if (!(error instanceof Error) || error instanceof Over) throw error;
-    const why = failure(error);
-    if (error instanceof Refused && error.code === "token_required") {
+    const why = failureOf(error);
+    if (why.code === "token_replayed" && this.#renewal.isDue()) throw new Spent();
+    if (why.code === "token_required") {
       this.#lock({ name: "sign_in" });
       throw error;
     }
     if (isPassing(error)) {
       // A verified session that could not be renewed now is good until it ends.
-      if (!this.#visit?.contact) this.#fail({ name: "failed", code: why.code, message: "" });
+      if (this.#visit?.contact) this.#renewal.at(null);
+      else this.#fail({ name: "failed", code: why.code, message: "" });
     } else {
       this.#undecided = null;
-      const refused = named && error instanceof Refused && error.status !== 403 && error.status !== 404;
+      const refused = named && error instanceof Refused && error.status === 401;
       this.#fail({ name: refused ? "refused" : "failed", code: why.code, message: why.message });
     }
     this.parts.page.emit(named ? "identify_failed" : "error", why);
@@ -297,7 +315,7 @@ export class Identity {
   #fail(phase: Phase): void {
     const visit = this.#visit;
     this.#drop();
-    if (visit?.contact) void this.#end(visit.session);
+    if (visit?.contact) void this.#exchange.end(visit.pass);
     this.#lock(phase);
   }
 
@@ -305,21 +323,22 @@ export class Identity {
     this.parts.store.dispatch({ type: "locked", phase });
   }
 
-  #holdsContact(): boolean {
+  /** The contact whom this tab shows, or keeps something of behind a lock. */
+  get #here(): string | null {
     const { held } = this.parts.store.state;
-    return held !== null && held.owner !== "anonymous";
+    return this.#visit?.contact?.id ?? (held && held.owner !== "anonymous" ? held.owner : null);
   }
 
   /** Ends the visit here, without a word to the server. */
   #drop(): void {
-    clearTimeout(this.#renewal);
+    this.#renewal.stop();
     this.#visit?.end();
     this.#visit = null;
   }
 
   /** Everything of the visitor goes at once; resolves when the server knows. */
   async #leave(contact: string | null, tell = true): Promise<void> {
-    const { store, keep, others } = this.parts;
+    const { store, keep, keyring, others } = this.parts;
     const visit = this.#visit;
     this.#era++;
     this.#asked++;
@@ -328,39 +347,45 @@ export class Identity {
     this.#drop();
     store.dispatch({ type: "forgotten" });
     keep.clear();
+    if (tell) keyring.forget();
+    else keyring.drop();
     if (tell) others.left(contact);
-    if (visit) await this.#end(visit.session);
+    if (visit) await this.#exchange.end(visit.pass);
   }
 
   /** Another tab's visitor left: so did this one's, unless it is known to be somebody else. */
   async #leftElsewhere(contact: string | null): Promise<void> {
-    const { store, page, attended } = this.parts;
-    const here = this.#visit?.contact?.id ?? null;
+    const here = this.#here;
     if (contact !== null && here !== null && here !== contact) return;
-    const verified = here !== null || this.#holdsContact();
     void this.#leave(contact, false);
-    if (verified) page.emit("logout");
-    store.dispatch({ type: "locked", phase: { name: "connecting", named: true } });
-    const era = this.#era;
-    await attended();
-    if (era === this.#era) await this.identify("unauthorized").catch(() => undefined);
+    if (here !== null) this.parts.page.emit("logout");
+    this.#lock({ name: "connecting", named: true });
+    await this.#askedAgain(null);
   }
 
-  async #end(session: string): Promise<void> {
-    try {
-      await this.parts.api.send("DELETE", "/v1/session", { session, keepalive: true });
-    } catch {
-      // It ends by itself; nothing here uses it any more.
+  /**
+   * Another tab's page says that somebody else is logged in than is shown here, or
+   * nobody. Whom this tab shows is in doubt, and its own page is asked again (S3).
+   */
+  async #namedElsewhere(contact: string | null): Promise<void> {
+    const visit = this.#visit;
+    const shown = visit ? (visit.contact?.id ?? null) : null;
+    if (shown === contact && (visit || this.#here === null)) return;
+    if (this.#here !== null) {
+      this.#era++;
+      this.#drop();
+      if (visit) void this.#exchange.end(visit.pass);
+      this.#lock({ name: "renewing" });
     }
+    await this.#askedAgain(contact);
   }
 
-  #scheduleRenewal(visit: Visit): void {
-    clearTimeout(this.#renewal);
-    if (!visit.contact) return;
-    const left = Date.parse(visit.expiresAt) - this.parts.api.now();
-    // Timers count in 32 bits; a day is soon enough to look again.
-    const after = Math.min(Math.max(left * 0.75, 30_000), 86_400_000);
-    this.#renewal = setTimeout(() => void this.identify("renew").catch(() => undefined), after);
+  /** Asks the page when somebody looks, unless it has named `contact` by then. */
+  async #askedAgain(contact: string | null): Promise<void> {
+    const era = this.#era;
+    await this.parts.attended();
+    if (era !== this.#era || (this.#visit && (this.#visit.contact?.id ?? null) === contact)) return;
+    await this.identify("unauthorized").catch(() => undefined);
   }
 
   #inTurn<T>(run: () => Promise<T>): Promise<T> {
@@ -368,10 +393,4 @@ export class Identity {
     this.#chain = turn.catch(() => undefined);
     return turn;
   }
-}
-
-function failure(error: Error): Failure {
-  if (!(error instanceof Refused)) return { code: "unreachable", message: "the server could not be reached" };
-  const { code, message, hint } = error;
-  return hint === undefined ? { code, message } : { code, message, hint };
 }

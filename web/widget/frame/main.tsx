@@ -2,9 +2,10 @@
 import { render } from "preact";
 import type { PublicAgent } from "../../protocol/index.ts";
 import { acceptPorts, readToFrame, type Answer, type Detail, type EventName, type Reason, type ToPage } from "../channel.ts";
-import { Api, Over, pause, persist } from "./api.ts";
-import { Chat, failureOf } from "./chat.ts";
+import { Api, failureOf, Over, pause, persist } from "./api.ts";
+import { Chat } from "./chat.ts";
 import { accentOf } from "./colour.ts";
+import { Keyring } from "./keyring.ts";
 import { Others } from "./others.ts";
 import type { State } from "./state.ts";
 import { Keep } from "./storage.ts";
@@ -75,7 +76,7 @@ function follow(state: State, before: State, host: Host, chat: Chat): void {
   page.style.setProperty("--accent", accent);
   page.style.setProperty("--accent-ink", ink);
   const position = state.agent.appearance.position === "left" ? "left" : "right";
-  host.tell({ type: "look", accent, ink, position, name: state.agent.name });
+  host.tell({ type: "look", accent, ink, position, name: state.agent.name, once: state.agent.one_time_tokens === true });
 }
 
 function watchWindow(chat: Chat): void {
@@ -97,7 +98,7 @@ function watchWindow(chat: Chat): void {
 }
 
 function actionsOf(chat: Chat, host: Host): Actions {
-  const { store, thread, identity } = chat;
+  const { store, thread, identity, code } = chat;
   const report = (work: Promise<unknown>) =>
     void work.catch((error: unknown) => {
       if (!(error instanceof Over)) host.emit("error", failureOf(error));
@@ -115,6 +116,11 @@ function actionsOf(chat: Chat, host: Host): Actions {
     closeList: () => store.dispatch({ type: "list", list: null }),
     show: (conversation) => report(thread.show(conversation)),
     notMine: () => report(thread.notMine()),
+    openCode: () => code.open(),
+    closeCode: () => code.close(),
+    sendCode: (email) => quietly(code.send(email)),
+    mendAddress: () => code.mend(),
+    verifyCode: (typed) => quietly(code.verify(typed)),
   };
 }
 
@@ -122,18 +128,20 @@ function actionsOf(chat: Chat, host: Host): Actions {
 async function introduce(api: Api, agent: string, environment: string, chat: Chat): Promise<void> {
   const path = `/v1/agents/${encodeURIComponent(agent)}/${encodeURIComponent(environment)}`;
   const known = await persist(() => api.json<PublicAgent>("GET", path), 4);
-  if (!chat.store.state.agent) chat.store.dispatch({ type: "agent", agent: known, greeting: known.greeting });
+  chat.store.dispatch({ type: "agent", agent: known });
 }
 
 function start(port: MessagePort, pageOrigin: string, root: Element): void {
   const [, , agent = "", environment = ""] = location.pathname.split("/").map(decodeURIComponent);
   const name = `maitred:${agent}:${environment}`;
-  const api = new Api("");
+  const nonce = document.querySelector<HTMLMetaElement>("meta[name=dpop-nonce]")?.content;
+  const api = new Api(location.origin, nonce);
   const host = new Host(port);
   const chat = new Chat({
     api,
     page: host,
     keep: new Keep(name),
+    keyring: new Keyring(name),
     others: new Others(name),
     place: { agent, environment, page_origin: pageOrigin },
     attention: { present, changed: onAttention },

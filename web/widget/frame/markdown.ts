@@ -13,7 +13,9 @@ export type Inline =
   | { readonly kind: "break" }
   | { readonly kind: "cite"; readonly number: number }
   | { readonly kind: "em" | "strong" | "del"; readonly inner: readonly Inline[] }
-  | { readonly kind: "link"; readonly href: string; readonly inner: readonly Inline[] };
+  | { readonly kind: "link"; readonly href: string; readonly inner: readonly Inline[] }
+  /** Asks for the form in which an address is proven: no link, and goes nowhere. */
+  | { readonly kind: "confirm"; readonly inner: readonly Inline[] };
 
 export type Block =
   | { readonly kind: "paragraph"; readonly inner: readonly Inline[] }
@@ -28,6 +30,8 @@ type Cell = readonly Inline[];
 
 const MAX_DEPTH = 6;
 const MAX_LABEL = 1000;
+/** What the agent writes in place of an address, when it asks for proof of one. */
+const CONFIRM = "#confirm-email";
 const SCHEMES = ["https:", "http:", "mailto:"];
 
 /** The address in a form that may stand in a link, or `null`. */
@@ -285,9 +289,12 @@ function bracket(text: string, at: number, depth: number): Found {
   }
   if (end < 0 || text.charAt(end + 1) !== "(") return null;
   const target = /^\(\s*<?((?:[^\s()<>]|\([^\s()<>]*\)){1,2048})>?(?:\s+"[^"\n]{0,500}")?\s*\)/.exec(text.slice(end + 1, end + 2700));
-  const href = safeHref(target?.[1] ?? "");
-  if (!target || href === null) return null;
-  return [{ kind: "link", href, inner: inlines(text.slice(at + 1, end), depth + 1, true) }, end + 1 + target[0].length];
+  if (!target) return null;
+  const inner = () => inlines(text.slice(at + 1, end), depth + 1, true);
+  const after = end + 1 + target[0].length;
+  if (target[1] === CONFIRM) return [{ kind: "confirm", inner: inner() }, after];
+  const href = safeHref(target[1] ?? "");
+  return href === null ? null : [{ kind: "link", href, inner: inner() }, after];
 }
 
 function bareLink(text: string, at: number): Found {

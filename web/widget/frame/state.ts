@@ -10,7 +10,7 @@
  * - `held` is what a locked visitor had begun. It is never shown, and comes back
  *   only when the same visitor signs in again.
  */
-import type { Agent, Assurance, Contact, Conversation, Entry, MessageEntry, Opened } from "../../protocol/index.ts";
+import type { Agent, Assurance, Contact, Conversation, Entry, MessageEntry, Opened, PublicAgent } from "../../protocol/index.ts";
 import type { Theme } from "../channel.ts";
 
 /** How far this frame is with knowing who is there. */
@@ -19,7 +19,7 @@ export type Phase =
   | { readonly name: "idle" }
   /** `named`: the page is being asked, or named somebody. Until that is settled, nothing is shown. */
   | { readonly name: "connecting"; readonly named: boolean }
-  | { readonly name: "live"; readonly assurance: Assurance; readonly contact: Contact | null }
+  | { readonly name: "live"; readonly assurance: Assurance; readonly contact: Contact | null; readonly actor: string | null }
   /** The session ended; the page is being asked for a new token. */
   | { readonly name: "renewing" }
   /** The session ended, and the page could not say who is there. */
@@ -44,6 +44,17 @@ export type Outgoing = {
 /** The agent's words while they come. `broken` when some were missed: then only the whole entry is shown. */
 export type Reply = { readonly id: string; readonly text: string; readonly broken: boolean };
 
+/** How far a visitor is with proving an address by a code (A3). */
+export type CodeForm = {
+  readonly step: "address" | "code";
+  readonly email: string;
+  readonly busy: boolean;
+  /** No further code may be asked for at the moment. */
+  readonly waits: boolean;
+  /** What went wrong, in words. */
+  readonly problem: string | null;
+};
+
 /** What a visitor had on the desk. */
 type Desk = {
   readonly conversation: Conversation | null;
@@ -52,7 +63,8 @@ type Desk = {
 };
 
 export type State = Desk & {
-  readonly agent: Agent | null;
+  /** As the public knows it; sessions tell the part of it that `Agent` is. */
+  readonly agent: (Agent & Partial<PublicAgent>) | null;
   readonly greeting: string;
   readonly phase: Phase;
   readonly open: boolean;
@@ -66,13 +78,17 @@ export type State = Desk & {
   readonly unread: number;
   /** The list of conversations, while it is on screen; its items once they are known. */
   readonly list: { readonly items: readonly Conversation[] | null } | null;
+  /** The form, while it is on screen. */
+  readonly code: CodeForm | null;
+  /** The address that a code has proven. */
+  readonly proven: string | null;
   readonly held: (Desk & { readonly owner: string }) | null;
   readonly theme: Theme;
   readonly locale: string;
 };
 
 export type Change =
-  | { readonly type: "agent"; readonly agent: Agent; readonly greeting: string }
+  | { readonly type: "agent"; readonly agent: PublicAgent }
   | { readonly type: "connecting"; readonly named: boolean }
   | { readonly type: "signed_in"; readonly opened: Opened }
   | { readonly type: "locked"; readonly phase: Phase }
@@ -93,7 +109,11 @@ export type Change =
   | { readonly type: "entry"; readonly entry: Entry; readonly seen: boolean }
   | { readonly type: "delta"; readonly conversation: string; readonly reply: string; readonly text: string }
   | { readonly type: "typing"; readonly conversation: string; readonly typing: boolean }
-  | { readonly type: "list"; readonly list: State["list"] };
+  | { readonly type: "list"; readonly list: State["list"] }
+  | { readonly type: "code"; readonly form: CodeForm | null }
+  | { readonly type: "proven"; readonly assurance: Assurance; readonly email: string }
+  /** What a code had proven counts no more. */
+  | { readonly type: "lapsed" };
 
 const empty = {
   conversation: null,
@@ -105,6 +125,8 @@ const empty = {
   typing: false,
   unread: 0,
   list: null,
+  code: null,
+  proven: null,
 } satisfies Partial<State>;
 
 export const initial: State = {
@@ -127,7 +149,8 @@ const owner = (phase: Phase): string | null =>
 export function reduce(state: State, change: Change): State {
   switch (change.type) {
     case "agent":
-      return { ...state, agent: change.agent, greeting: change.greeting };
+      // What a session said meanwhile is newer.
+      return { ...state, agent: { ...change.agent, ...state.agent }, greeting: state.agent ? state.greeting : change.agent.greeting };
     case "connecting":
       return { ...state, phase: { name: "connecting", named: change.named } };
     case "signed_in":
@@ -171,6 +194,16 @@ export function reduce(state: State, change: Change): State {
       return change.conversation === state.conversation?.id ? { ...state, typing: change.typing } : state;
     case "list":
       return { ...state, list: change.list };
+    case "code":
+      return { ...state, code: change.form };
+    case "proven":
+      return state.phase.name === "live"
+        ? { ...state, phase: { ...state.phase, assurance: change.assurance }, code: null, proven: change.email }
+        : state;
+    case "lapsed":
+      return state.phase.name === "live" && state.proven !== null
+        ? { ...state, phase: { ...state.phase, assurance: "anonymous" }, proven: null }
+        : state;
     default:
       return change satisfies never;
   }
@@ -180,15 +213,17 @@ export function reduce(state: State, change: Change): State {
 const broken = ({ reply }: State): Reply | null => reply && { ...reply, broken: true };
 
 function signedIn(state: State, opened: Opened): State {
-  const phase: Phase = { name: "live", assurance: opened.assurance, contact: opened.contact ?? null };
-  const next = { ...state, phase, agent: opened.agent, greeting: opened.greeting, held: null };
+  const { assurance, contact = null, actor } = opened;
+  const phase: Phase = { name: "live", assurance, contact, actor: actor?.id ?? null };
+  const next = { ...state, phase, agent: { ...state.agent, ...opened.agent }, greeting: opened.greeting, held: null };
   const before = owner(state.phase);
   const resumed = opened.conversation ?? null;
   // Renewed, or signed in while chatting: what is on screen stays if the server kept it theirs (M1).
   if (before !== null) {
     if (before === owner(phase)) return next;
     const moved = state.conversation?.id === resumed?.id;
-    return moved ? { ...next, conversation: resumed } : { ...next, ...empty, conversation: resumed, draft: state.draft };
+    const rest = moved ? { code: null, proven: null } : { ...empty, draft: state.draft };
+    return { ...next, ...rest, conversation: resumed };
   }
   const { held } = state;
   if (held && held.owner === owner(phase)) {

@@ -7,7 +7,7 @@
  */
 import type { Conversation, Entry, Page as Items, Posted } from "../../protocol/index.ts";
 import { Over, pause, persist, Refused } from "./api.ts";
-import type { Page } from "./identity.ts";
+import type { Page } from "./page.ts";
 import type { Outgoing } from "./state.ts";
 import type { Store } from "./store.ts";
 import { listen, type Told } from "./stream.ts";

@@ -3,12 +3,13 @@ import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Agent, Contact, Entry, MessageEntry } from "../../protocol/index.ts";
-import type { Change, Phase } from "./state.ts";
+import type { Change, CodeForm, Phase } from "./state.ts";
 import { Store } from "./store.ts";
 import { App } from "./view.tsx";
 import type { Actions } from "./view/actions.ts";
 
 const agent: Agent = { id: "agt_1", environment: "production", name: "Ada", suggestions: ["Where is my order?"], sign_in_url: "https://shop.example/login", appearance: { accent: null, position: "right" } };
+const known = { ...agent, greeting: "Hi", enforcement: "optional" };
 const sarah: Contact = { id: "cnt_sarah", name: "Sarah Miller" };
 const conversation = { id: "cnv_1", title: null, opened_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z", closed_at: null, last_message: null, from_before_sign_in: true };
 
@@ -25,12 +26,13 @@ const note = (name: string) => (arg?: unknown) => void done.push(typeof arg === 
 const actions: Actions = {
   send: note("send"), retryMessage: note("retryMessage"), compose: note("compose"), close: note("close"), retryIdentity: note("retryIdentity"),
   openList: note("openList"), closeList: note("closeList"), show: note("show"), notMine: note("notMine"),
+  openCode: note("openCode"), closeCode: note("closeCode"), sendCode: note("sendCode"), mendAddress: note("mendAddress"), verifyCode: note("verifyCode"),
 };
 
 const happens = (...changes: readonly Change[]) => act(() => changes.forEach(store.dispatch));
-const signsIn = (contact: Contact | null): Change => ({
+const signsIn = (contact: Contact | null, of: Agent = agent): Change => ({
   type: "signed_in",
-  opened: { session: "s", expires_at: "", assurance: contact ? "verified" : "anonymous", greeting: contact ? "Hi Sarah" : "Hi", agent, ...(contact && { contact, conversation }) },
+  opened: { session: "s", expires_at: "", assurance: contact ? "verified" : "anonymous", greeting: contact ? "Hi Sarah" : "Hi", agent: of, ...(contact && { contact, conversation }) },
 });
 const shows = (...entries: readonly Entry[]): Change => ({ type: "entries", conversation: "cnv_1", entries, fresh: true });
 const button = (name: string) => [...root.querySelectorAll("button")].find((b) => b.textContent === name || b.getAttribute("aria-label") === name);
@@ -75,7 +77,7 @@ describe("what others wrote", () => {
   });
 
   it("is not a link to sign in unless it is a safe one", async () => {
-    await happens(signsIn(null), { type: "agent", agent: { ...agent, sign_in_url: "javascript:alert(1)" }, greeting: "Hi" });
+    await happens(signsIn(null, { ...agent, sign_in_url: "javascript:alert(1)" }));
     expect(root.querySelector("a")).toBeNull();
   });
 });
@@ -86,6 +88,7 @@ describe("a locked chat", () => {
     [{ name: "expired" }, "Your session has ended"],
     [{ name: "refused", code: "token_expired", message: "" }, "We could not confirm who you are"],
     [{ name: "failed", code: "unreachable", message: "" }, "The chat is not available"],
+    [{ name: "failed", code: "secure_context_needed", message: "" }, "This page is not secure"],
     [{ name: "sign_in" }, "Sign in to chat"],
   ] satisfies [Phase, string][])("shows why, and nothing of the visitor: %j", async (phase, words) => {
     await happens(signsIn(sarah), shows(says("visitor", "a secret")), { type: "composed", text: "half a thought" });
@@ -106,11 +109,118 @@ describe("a locked chat", () => {
   });
 });
 
+describe("proving an address by a code, A3", () => {
+  const codes: Change = { type: "agent", agent: { ...known, codes: true } };
+  const form = (changes: Partial<CodeForm> = {}): Change => ({
+    type: "code", form: { step: "address", email: "", busy: false, waits: false, problem: null, ...changes },
+  });
+  const field = () => root.querySelector<HTMLInputElement>("[data-code] input");
+  const submit = () => root.querySelector("[data-code]")?.dispatchEvent(new Event("submit", { cancelable: true }));
+
+  it("is offered to who is not signed in, where the agent sends codes", async () => {
+    await happens(codes, signsIn(null));
+    await act(() => button("Menu")?.click());
+    await act(() => button("Confirm your email address")?.click());
+    expect(done).toEqual(["openCode"]);
+
+    await happens(signsIn(sarah));
+    await act(() => button("Menu")?.click());
+    expect(button("Confirm your email address")).toBeUndefined();
+  });
+
+  it("is offered where the agent asks for it, and nowhere else", async () => {
+    const asks = shows(says("agent", "Please [confirm it](#confirm-email), or [x](#anything)."));
+    await happens(signsIn(null), { type: "conversation", conversation }, asks);
+    expect([root.querySelectorAll(".md button, .md a").length, root.textContent?.includes("Please confirm it,")]).toEqual([0, true]);
+
+    await happens(codes);
+
+    const offers = [...root.querySelectorAll<HTMLElement>(".md button, .md a")];
+    expect(offers.map(({ tagName, textContent }) => `${tagName} ${textContent}`)).toEqual(["BUTTON confirm it"]);
+    offers[0]?.click();
+    expect(done).toEqual(["openCode"]);
+    await happens({ type: "proven", assurance: "code", email: "sarah@example.com" });
+    expect(root.querySelector(".md button")).toBeNull();
+  });
+
+  it("is not offered where the agent sends none", async () => {
+    await happens(signsIn(null));
+    await act(() => button("Menu")?.click());
+
+    expect(root.querySelector(".sheet")).not.toBeNull();
+    expect(button("Confirm your email address")).toBeUndefined();
+  });
+
+  it("asks for the address, then for the code, each in a field that says what it is", async () => {
+    await happens(codes, signsIn(null), form());
+    const address = field();
+    expect([address?.type, address?.autocomplete, document.activeElement === address]).toEqual(["email", "email", true]);
+    expect(root.querySelector("label")?.htmlFor).toBe(address?.id);
+    if (address) address.value = "sarah@example.com";
+    submit();
+    expect(done).toEqual(["sendCode sarah@example.com"]);
+
+    await happens(form({ step: "code", email: "sarah@example.com" }));
+
+    const code = field();
+    expect([code?.getAttribute("inputmode"), code?.autocomplete, code?.value, document.activeElement === code]).toEqual(["numeric", "one-time-code", "", true]);
+    expect(root.textContent).toContain("We sent a code to sarah@example.com.");
+    if (code) code.value = "246810";
+    submit();
+    expect(done.slice(1)).toEqual(["verifyCode 246810"]);
+    button("Send a new code")?.click();
+    button("Use another address")?.click();
+    expect(done.slice(2)).toEqual(["sendCode sarah@example.com", "mendAddress"]);
+  });
+
+  it("says what is wrong, to screen readers as well", async () => {
+    await happens(codes, signsIn(null), form({ step: "code", email: "sarah@example.com", problem: "That is not it." }));
+
+    const problem = root.querySelector("[role=alert]");
+    expect(problem?.textContent).toBe("That is not it.");
+    expect([field()?.getAttribute("aria-invalid"), field()?.getAttribute("aria-describedby")]).toEqual(["true", problem?.id]);
+  });
+
+  it("sends nothing twice while an answer is awaited, nor while it would be in vain", async () => {
+    await happens(codes, signsIn(null), form({ busy: true }));
+    submit();
+    await happens(form({ step: "code", waits: true }));
+    button("Send a new code")?.click();
+
+    expect(done).toEqual([]);
+  });
+
+  it("closes with Escape, before the window does", async () => {
+    await happens(codes, signsIn(null), form());
+
+    field()?.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+
+    expect(done).toEqual(["closeCode"]);
+  });
+
+  it("leaves a quiet line, without the whole address", async () => {
+    await happens(codes, signsIn(null), form({ step: "code" }), { type: "proven", assurance: "code", email: "sarah.miller@example.com" });
+
+    expect(root.querySelector("[data-proven]")?.textContent).toBe("Confirmed: s…@example.com");
+    expect(root.querySelector("[data-code]")).toBeNull();
+    expect(button("Confirm your email address")).toBeUndefined();
+  });
+});
+
 describe("the chat", () => {
   it("greets by name and shows the shield", async () => {
     await happens(signsIn(sarah));
     expect(root.querySelector("[data-greeting]")?.textContent).toBe("Hi Sarah");
     expect(root.querySelector("[data-verified]")?.getAttribute("aria-label")).toBe("Signed in as Sarah Miller");
+  });
+
+  it("says that a member of staff acts as the visitor, plainly", async () => {
+    const opened = { session: "s", expires_at: "", assurance: "verified" as const, contact: sarah, actor: { id: "alex@shop.example" }, greeting: "Hi Sarah", agent };
+    await happens({ type: "signed_in", opened });
+
+    expect(root.querySelector("[data-actor]")?.textContent).toBe("alex@shop.example is signed in as Sarah Miller");
+    await happens(signsIn(sarah));
+    expect(root.querySelector("[data-actor]")).toBeNull();
   });
 
   it("keeps the text while offline, and does not send it", async () => {

@@ -3,10 +3,12 @@ import type { State } from "./state.ts";
 import type { Store } from "./store.ts";
 import { words } from "./words.ts";
 import type { Actions } from "./view/actions.ts";
+import { CodeForm, Proven } from "./view/code.tsx";
 import { Composer } from "./view/composer.tsx";
 import { Conversations } from "./view/conversations.tsx";
 import { Gate } from "./view/gate.tsx";
 import { Header } from "./view/header.tsx";
+import { Icon } from "./view/icons.tsx";
 import { ThreadView } from "./view/thread.tsx";
 
 /** A sentence about the connection, if it needs one. */
@@ -25,6 +27,8 @@ function Body({ state, actions }: { state: State; actions: Actions }) {
     return (
       <>
         <ThreadView state={state} actions={actions} />
+        {state.code && <CodeForm form={state.code} actions={actions} />}
+        {state.proven !== null && <Proven email={state.proven} />}
         <Composer state={state} actions={actions} />
       </>
     );
@@ -47,6 +51,9 @@ export function App({ store, actions }: { store: Store; actions: Actions }) {
   return (
     <div class="chat" data-phase={state.phase.name} data-link={state.link} onKeyDown={onKeyDown}>
       <Header state={state} actions={actions} />
+      {state.phase.name === "live" && state.phase.actor !== null && (
+        <p class="actor" role="note" dir="auto" data-actor><Icon name="person" /><span>{words.actsAs(state.phase.actor, state.phase.contact?.name ?? null)}</span></p>
+      )}
       {sentence && <p class="notice" role="status">{sentence}</p>}
       <main><Body state={state} actions={actions} /></main>
     </div>

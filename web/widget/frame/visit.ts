@@ -1,5 +1,6 @@
 import type { Contact, Opened } from "../../protocol/index.ts";
-import { Over, Refused, type Api, type Ask } from "./api.ts";
+import { Over, Refused, type Api, type Ask, type Pass } from "./api.ts";
+import type { ProofKey } from "./proof.ts";
 
 /** Aborted as soon as one of them is. (`AbortSignal.any` is younger than browsers we serve.) */
 function either(one: AbortSignal, other: AbortSignal): AbortSignal {
@@ -19,23 +20,31 @@ function either(one: AbortSignal, other: AbortSignal): AbortSignal {
  */
 export class Visit {
   readonly #over = new AbortController();
-  #session: string;
-  contact: Contact | null;
-  expiresAt: string;
+  #opened: Opened;
+  /** Where the same visitor goes on, once this visit is over. */
+  heir: Promise<Visit | null> = Promise.resolve(null);
 
   constructor(
     opened: Opened,
+    /** What the session is bound to; a new string of it stays bound. */
+    private readonly key: ProofKey | null,
     private readonly api: Api,
-    /** Told that the server does not know this session. True when a newer one took its place meanwhile. */
-    private readonly gone: (visit: Visit, used: string, code: string) => Promise<boolean>,
+    /** Told that the server does not know this session. Gives the visit in which the request may go out again. */
+    private readonly gone: (visit: Visit, used: string, code: string) => Promise<Visit | null>,
   ) {
-    this.#session = opened.session;
-    this.contact = opened.contact ?? null;
-    this.expiresAt = opened.expires_at;
+    this.#opened = opened;
   }
 
   get session(): string {
-    return this.#session;
+    return this.#opened.session;
+  }
+
+  get contact(): Contact | null {
+    return this.#opened.contact ?? null;
+  }
+
+  get pass(): Pass {
+    return { session: this.session, key: this.key };
   }
 
   get signal(): AbortSignal {
@@ -43,9 +52,7 @@ export class Visit {
   }
 
   adopt(opened: Opened): void {
-    this.#session = opened.session;
-    this.contact = opened.contact ?? null;
-    this.expiresAt = opened.expires_at;
+    this.#opened = opened;
   }
 
   json<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
@@ -60,16 +67,27 @@ export class Visit {
     this.#over.abort();
   }
 
-  /** Sends a request; once more when it crossed with a change of the session string. */
+  /** Sends a request; once more when the session has changed meanwhile, or was renewed because of it (S2). */
   async #replayed<Answer>(send: (ask: Ask) => Promise<Answer>, ask: Ask): Promise<Answer> {
-    const signal = ask.signal ? either(ask.signal, this.signal) : this.signal;
-    const used = this.#session;
+    const used = this.session;
     try {
-      return await send({ ...ask, signal, session: used });
+      return await this.#sent(send, ask);
     } catch (error) {
-      if (!(error instanceof Refused && error.isSessionGone)) throw error;
-      if (await this.gone(this, used, error.code)) return send({ ...ask, signal, session: this.#session });
-      throw new Over("the session has ended");
+      const heir = await this.#heirAfter(error, used, ask);
+      if (!heir) throw error instanceof Refused ? new Over("the session has ended") : error;
+      return heir.#sent(send, ask);
     }
+  }
+
+  async #heirAfter(error: unknown, used: string, ask: Ask): Promise<Visit | null> {
+    if (error instanceof Refused && error.isSessionGone) return this.gone(this, used, error.code);
+    // Broken off, since another request had met the end of the session first.
+    if (error instanceof Over && this.signal.aborted && !ask.signal?.aborted) return this.heir;
+    throw error;
+  }
+
+  #sent<Answer>(send: (ask: Ask) => Promise<Answer>, ask: Ask): Promise<Answer> {
+    const signal = ask.signal ? either(ask.signal, this.signal) : this.signal;
+    return send({ ...ask, ...this.pass, signal });
   }
 }

@@ -19,7 +19,7 @@ function framePolicy(site: string): string {
   ].join("; ");
 }
 
-const FRAME = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content"><title>Chat</title><link rel="stylesheet" href="/frame.css"></head><body><div id="chat"></div><script src="/frame.js" type="module"></script></body></html>`;
+const frame = (nonce: string) => `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="dpop-nonce" content="${nonce}"><meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content"><title>Chat</title><link rel="stylesheet" href="/frame.css"></head><body><div id="chat"></div><script src="/frame.js" type="module"></script></body></html>`;
 
 const page = (chat: string, attributes: string) => `<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>A site</title>
@@ -35,7 +35,7 @@ export async function startDev(ports: { chat: number; site: number }) {
     const path = new URL(request.url ?? "/", "http://dev").pathname;
     if (path.startsWith("/frame/")) {
       response.writeHead(200, { "content-type": "text/html", "content-security-policy": framePolicy(site), "referrer-policy": "no-referrer" });
-      response.end(FRAME);
+      response.end(frame(fake.proofs.nonce));
       return true;
     }
     const file = /^\/(widget\.js|frame\.js|frame\.css)$/.exec(path)?.[1];

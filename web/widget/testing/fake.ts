@@ -7,16 +7,19 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { randomUUID } from "node:crypto";
-import type { Agent, Contact, Conversation, Entry, Opened, Problem } from "../../protocol/index.ts";
+import type { Agent, Contact, Conversation, Entry, Opened, Problem, ProofPolicy, PublicAgent, SessionView } from "../../protocol/index.ts";
+import type { PublicKey } from "../frame/proof.ts";
+import { Proofs, thumbprint } from "./proofs.ts";
 
-type Owner = { key: string; contact: Contact | null; number: number; epoch: string; log: { id: string; event: string; data: unknown }[] };
-type Held = { owner: Owner; visitor: string | null };
+type Owner = { name: string; proof?: string | null; contact: Contact | null; number: number; epoch: string; log: { id: string; event: string; data: unknown }[] };
+type Held = { owner: Owner; visitor: string | null; key: string | null };
 type Thread = { owner: Owner; record: Conversation; entries: Entry[] };
 type Stream = { session: string; owner: Owner; response: ServerResponse };
+type Body = Record<string, string> & { key?: PublicKey };
 /** One answer that a test wants instead of the usual one. */
 type Trap = { method: string; path: RegExp; act: "drop" | { status: number; error: Problem } | (() => Promise<void>) };
 
-export type Seen = { method: string; path: string; session: string | null; body: unknown };
+export type Seen = { method: string; path: string; session: string | null; proof: string | null; body: Readonly<Record<string, unknown>> };
 
 const OFFICIAL: Agent = {
   id: "agt_fake",
@@ -36,11 +39,25 @@ class No extends Error {
   }
 }
 
+const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString();
+
 const no = (status: number, code: string, message: string, hint?: string) => new No(status, { code, message, ...(hint && { hint }) });
 
 export class FakeServer {
   readonly seen: Seen[] = [];
+  readonly proofs = new Proofs();
   readonly agent = { ...OFFICIAL };
+  /** What only the public view of the agent tells. */
+  readonly open: Omit<PublicAgent, keyof Agent> & { proof_of_possession: ProofPolicy } = {
+    greeting: "Hi, how can I help you today?", enforcement: "optional", proof_of_possession: "when_available", codes: true, one_time_tokens: false,
+  };
+  /** The member of staff who acts as whoever signs in. */
+  actor: string | null = null;
+  /** The code that every address is sent. */
+  code = "246810";
+  /** How long sessions last, and when they want to be renewed, in seconds. */
+  lasts = 25 * 60;
+  renewsAfter = 10 * 60;
   /** Words the next replies consist of; the last one repeats. */
   replies: string[] = ["You can send anything back within **30 days**, free of charge. See our returns page [1]."];
   /** Milliseconds between two pieces of a reply. */
@@ -68,6 +85,10 @@ export class FakeServer {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
+  get public(): PublicAgent {
+    return { ...this.agent, ...this.open };
+  }
+
   /** The next request of this kind meets `act` instead. */
   trap(method: string, path: RegExp, act: Trap["act"]): void {
     this.#traps.push({ method, path, act });
@@ -78,6 +99,11 @@ export class FakeServer {
     for (const [session, held] of this.#sessions) {
       if (held.owner.contact?.id === `cnt_${subject}`) this.#endSession(session, code);
     }
+  }
+
+  /** Forgets all sessions of a subject, without a word. */
+  lose(subject: string): void {
+    for (const [session, held] of this.#sessions) if (held.owner.contact?.id === `cnt_${subject}`) this.#sessions.delete(session);
   }
 
   /** Cuts every stream in the middle of an event. */
@@ -112,10 +138,12 @@ export class FakeServer {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const text = Buffer.concat(chunks).toString();
-    const body = text === "" ? {} : (JSON.parse(text) as Record<string, string>);
+    const body = text === "" ? {} : (JSON.parse(text) as Body);
+    const { dpop } = request.headers;
     const session = request.headers.authorization?.replace("Bearer ", "") ?? null;
     const method = request.method ?? "GET";
-    this.seen.push({ method, path: url.pathname, session, body });
+    this.seen.push({ method, path: url.pathname, session, proof: typeof dpop === "string" ? dpop : null, body });
+    response.setHeader("dpop-nonce", this.proofs.nonce);
     const at = this.#traps.findIndex((trap) => trap.method === method && trap.path.test(url.pathname));
     const trap = at < 0 ? undefined : this.#traps.splice(at, 1)[0];
     try {
@@ -134,17 +162,20 @@ export class FakeServer {
     }
   }
 
-  #route(method: string, url: URL, session: string | null, body: Record<string, string>, request: IncomingMessage, response: ServerResponse): [number, unknown?] {
+  #route(method: string, url: URL, session: string | null, body: Body, request: IncomingMessage, response: ServerResponse): [number, unknown?] {
     const path = url.pathname;
-    if (method === "GET" && path.startsWith("/v1/agents/")) return [200, { ...this.agent, greeting: "Hi, how can I help you today?", enforcement: "optional" }];
-    if (method === "POST" && path === "/v1/sessions") return [201, this.#open(body)];
+    if (method === "GET" && path.startsWith("/v1/agents/")) return [200, this.public];
+    if (method === "POST" && path === "/v1/sessions") return [201, this.#open(body, this.#boundTo(request, body))];
     const held = session === null ? undefined : this.#sessions.get(session);
     if (!held || session === null) throw no(401, "unauthorized", "no such session");
+    if (held.key !== null && this.#proven(request, session) !== held.key) throw no(401, "invalid_proof", "another key");
     if (path === "/v1/session/identity") return [200, this.#identify(session, held, body["token"] ?? "")];
     if (path === "/v1/session" && method === "DELETE") {
       this.#endSession(session, "session_revoked");
       return [204];
     }
+    if (path === "/v1/code") return [202, { expires_at: inSeconds(600) }];
+    if (path === "/v1/code/verification") return [200, this.#verified(body["code"] ?? "")];
     if (path === "/v1/events") {
       this.#stream(session, held.owner, request, response);
       return [0];
@@ -152,7 +183,13 @@ export class FakeServer {
     return this.#conversations(method, url, held.owner, body);
   }
 
-  #conversations(method: string, url: URL, owner: Owner, body: Record<string, string>): [number, unknown?] {
+  #verified(code: string): SessionView {
+    if (code !== this.code) throw no(401, "wrong_code", "the code is wrong");
+    const sent = this.seen.findLast((s) => s.path === "/v1/code")?.body["email"];
+    return { expires_at: inSeconds(this.lasts), assurance: "code", proven: { email: String(sent), expires_at: inSeconds(1800) } };
+  }
+
+  #conversations(method: string, url: URL, owner: Owner, body: Body): [number, unknown?] {
     const [, , , id = "", rest] = url.pathname.split("/");
     if (id === "") {
       if (method === "POST") return [201, this.#begin(owner).record];
@@ -190,22 +227,40 @@ export class FakeServer {
     return { id: `cnt_${subject}`, name: name ?? null };
   }
 
-  #owner(key: string, contact: Contact | null): Owner {
-    const owner = this.#owners.get(key) ?? { key, contact, number: 0, epoch: randomUUID().slice(0, 8), log: [] };
-    this.#owners.set(key, owner);
+  #owner(name: string, contact: Contact | null): Owner {
+    const owner = this.#owners.get(name) ?? { name, contact, number: 0, epoch: randomUUID().slice(0, 8), log: [] };
+    this.#owners.set(name, owner);
     return owner;
   }
 
-  #open(body: Record<string, string>): Opened {
+  #proven(request: IncomingMessage, session: string | null): string {
+    const checked = this.proofs.check(request, session);
+    if ("code" in checked) throw no(401, checked.code, "the proof was not accepted");
+    return checked.key;
+  }
+
+  /** The key that a new session is to be bound to. */
+  #boundTo(request: IncomingMessage, { key }: Body): string | null {
+    const policy = this.open.proof_of_possession;
+    if (policy === "required" && !key) throw no(400, "secure_context_needed", "this chat needs a secure page", "serve the page over https");
+    if (policy === "off" || !key) return null;
+    if (this.#proven(request, null) !== thumbprint(key)) throw no(401, "invalid_proof", "another key");
+    return thumbprint(key);
+  }
+
+  #open(body: Body, key: string | null): Opened {
     const contact = body["token"] === undefined ? null : this.#subject(body["token"]);
-    const known = body["visitor"] !== undefined && this.#owners.has(body["visitor"]) ? body["visitor"] : null;
+    const before = this.#owners.get(body["visitor"] ?? "");
+    const known = before && (before.proof ?? null) === key ? before.name : null;
     if (!contact) {
       const visitor = known ?? `mtd_visitor_${++this.#count}`;
-      return this.#opened({ owner: this.#owner(visitor, null), visitor });
+      const owner = this.#owner(visitor, null);
+      owner.proof = key;
+      return this.#opened({ owner, visitor, key });
     }
     const owner = this.#owner(contact.id, contact);
     if (known !== null) this.#move(this.#owner(known, null), owner);
-    return this.#opened({ owner, visitor: null });
+    return this.#opened({ owner, visitor: null, key });
   }
 
   #identify(session: string, held: Held, token: string): Opened {
@@ -216,13 +271,13 @@ export class FakeServer {
     this.#move(held.owner, owner);
     // The old stream hears of it before the answer is there: the harder order of the two.
     this.#endSession(session, "session_revoked");
-    return this.#opened({ owner, visitor: null });
+    return this.#opened({ owner, visitor: null, key: held.key });
   }
 
   /** The anonymous visitor's latest conversation goes over to the contact. */
   #move(from: Owner, to: Owner): void {
     const thread = [...this.#threads.values()].findLast((t) => t.owner === from);
-    this.#owners.delete(from.key);
+    this.#owners.delete(from.name);
     if (!thread || thread.entries.length === 0) return;
     thread.owner = to;
     thread.record = { ...thread.record, from_before_sign_in: true };
@@ -236,9 +291,11 @@ export class FakeServer {
     const first = owner.contact?.name?.split(" ")[0];
     return {
       session,
-      expires_at: new Date(Date.now() + 25 * 60_000).toISOString(),
+      expires_at: inSeconds(this.lasts),
+      ...(owner.contact && { renew_at: inSeconds(this.renewsAfter) }),
       assurance: owner.contact ? "verified" : "anonymous",
       ...(owner.contact && { contact: owner.contact }),
+      ...(owner.contact && this.actor !== null && { actor: { id: this.actor } }),
       ...(visitor !== null && { visitor }),
       greeting: first ? `Hi ${first}, how can I help you today?` : "Hi, how can I help you today?",
       ...(thread && { conversation: thread.record }),

@@ -1,15 +1,26 @@
+import { IDBFactory } from "fake-indexeddb";
 import type { Answer, Detail, EventName, Reason } from "../channel.ts";
 import { Api } from "../frame/api.ts";
 import { Chat } from "../frame/chat.ts";
+import { Keyring } from "../frame/keyring.ts";
 import { Others } from "../frame/others.ts";
 import type { State } from "../frame/state.ts";
 import { Keep } from "../frame/storage.ts";
 
 /** Storage that some tabs of one browser share. */
 export class Browser {
+  readonly #databases = new IDBFactory();
   readonly stored = new Map<string, string>();
 
+  constructor(private readonly kind: "ordinary" | "blocked" = "ordinary") {}
+
+  get databases(): IDBFactory {
+    if (this.kind === "blocked") throw new DOMException("storage is blocked", "SecurityError");
+    return this.#databases;
+  }
+
   get storage(): Storage {
+    if (this.kind === "blocked") throw new DOMException("storage is blocked", "SecurityError");
     const { stored } = this;
     return {
       getItem: (key: string) => stored.get(key) ?? null,
@@ -33,11 +44,13 @@ export class Tab {
   page: (reason: Reason) => Answer | Promise<Answer> = () => ({ kind: "none" });
   readonly #others: Others;
 
-  constructor(base: string, browser = new Browser(), channel = crypto.randomUUID()) {
+  constructor(base: string, browser = new Browser(), channel: string = crypto.randomUUID(), nonce?: string) {
     this.#others = new Others(channel);
     this.chat = new Chat({
-      api: new Api(base),
+      api: new Api(base, nonce),
       keep: new Keep("maitred:agt_fake:production", () => browser.storage),
+      // The clocks of tests run fast, and databases do not.
+      keyring: new Keyring("maitred:agt_fake:production", () => browser.databases, 500_000),
       others: this.#others,
       place: { agent: "agt_fake", environment: "production", page_origin: "https://shop.example" },
       attention: { present: () => true, changed: () => undefined },

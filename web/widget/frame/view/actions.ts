@@ -11,4 +11,9 @@ export type Actions = {
   readonly closeList: () => void;
   readonly show: (conversation: Conversation | null) => void;
   readonly notMine: () => void;
+  readonly openCode: () => void;
+  readonly closeCode: () => void;
+  readonly sendCode: (email: string) => void;
+  readonly mendAddress: () => void;
+  readonly verifyCode: (code: string) => void;
 };

@@ -9,6 +9,7 @@ const MAX = 8000;
 
 export function Composer({ state, actions }: { state: State; actions: Actions }) {
   const { draft, online, open, list } = state;
+  const wanted = open && !list && !state.code;
   const field = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => {
     const area = field.current;
@@ -17,8 +18,8 @@ export function Composer({ state, actions }: { state: State; actions: Actions })
     area.style.height = `${Math.min(area.scrollHeight, 140)}px`;
   }, [draft]);
   useLayoutEffect(() => {
-    if (open && !list) field.current?.focus();
-  }, [open, list]);
+    if (wanted) field.current?.focus();
+  }, [wanted]);
 
   const ready = online && draft.trim() !== "";
   const send = () => {

@@ -35,6 +35,7 @@ function sentences(phase: Phase): Sentences | null {
     case "sign_in":
       return { title: words.signInTitle, body: words.signInNeeded, signIn: true, again: false };
     case "failed": {
+      if (phase.code === "secure_context_needed") return { title: words.insecureTitle, body: words.insecure, signIn: false, again: false };
       const denied = phase.code === "origin_not_allowed" || phase.code === "not_found";
       return { title: words.failedTitle, body: denied ? words.denied : words.failed, signIn: false, again: !denied };
     }

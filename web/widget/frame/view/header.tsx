@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { State } from "../state.ts";
 import { words } from "../words.ts";
 import type { Actions } from "./actions.ts";
+import { offersCode } from "./code.tsx";
 import { Icon } from "./icons.tsx";
 
 function Shield({ name }: { name: string | null }) {
@@ -49,6 +50,7 @@ function Menu({ state, actions }: { state: State; actions: Actions }) {
         <div class="sheet">
           <button type="button" disabled={busy} onClick={act(actions.openList)}><Icon name="list" />{words.conversations}</button>
           <button type="button" disabled={busy} onClick={act(() => actions.show(null))}><Icon name="plus" />{words.newConversation}</button>
+          {offersCode(state) && <button type="button" onClick={act(actions.openCode)}><Icon name="mail" />{words.confirmEmail}</button>}
           <button type="button" onClick={act(actions.close)}><Icon name="close" />{words.close}</button>
         </div>
       )}

@@ -1,5 +1,5 @@
-import type { ComponentChildren } from "preact";
-import { useMemo } from "preact/hooks";
+import { createContext, type ComponentChildren } from "preact";
+import { useContext, useMemo } from "preact/hooks";
 import type { Citation } from "../../../protocol/index.ts";
 import { parse, safeHref, type Block, type Inline } from "../markdown.ts";
 import { words } from "../words.ts";
@@ -31,6 +31,14 @@ export function Cite({ citation, named }: { citation: Citation; named?: boolean 
 export function Markdown({ text, citations = [] }: { text: string; citations?: readonly Citation[] }) {
   const blocks = useMemo(() => parse(text), [text]);
   return <div class="md">{blocks.map((block) => draw(block, citations))}</div>;
+}
+
+/** Opens the form in which an address is proven; `null` where there is none to open. */
+export const Confirming = createContext<(() => void) | null>(null);
+
+function Confirm({ children }: { children: ComponentChildren }) {
+  const open = useContext(Confirming);
+  return open ? <button type="button" class="inline" onClick={open}>{children}</button> : <>{children}</>;
 }
 
 type Sources = readonly Citation[];
@@ -90,6 +98,8 @@ function inner(nodes: readonly Inline[], sources: Sources): ComponentChildren {
         return <del>{inner(node.inner, sources)}</del>;
       case "link":
         return <Away href={node.href}>{inner(node.inner, sources)}</Away>;
+      case "confirm":
+        return <Confirm>{inner(node.inner, sources)}</Confirm>;
       case "cite": {
         const citation = sources.find((source) => source.number === node.number);
         return citation ? <Cite citation={citation} /> : `[${node.number}]`;

@@ -3,13 +3,15 @@ import { safeHref } from "../markdown.ts";
 import type { State } from "../state.ts";
 import { words } from "../words.ts";
 import type { Actions } from "./actions.ts";
+import { offersCode } from "./code.tsx";
+import { Confirming } from "./markdown.tsx";
 import { folded, Line, Pending, Streaming, Typing } from "./entries.tsx";
 
 /** How near the end counts as reading along, in pixels. */
 const NEAR = 80;
 
 export function ThreadView({ state, actions }: { state: State; actions: Actions }) {
-  const { entries, outbox, reply, typing, greeting, conversation, agent, phase, locale } = state;
+  const { entries, outbox, reply, typing, greeting, conversation, agent, phase, locale, code } = state;
   const box = useRef<HTMLDivElement>(null);
   const follows = useRef(true);
   const mine = outbox.length;
@@ -17,7 +19,7 @@ export function ThreadView({ state, actions }: { state: State; actions: Actions 
   useLayoutEffect(() => {
     const element = box.current;
     if (element && follows.current) element.scrollTop = element.scrollHeight;
-  }, [entries, reply, typing, state.open]);
+  }, [entries, reply, typing, code, state.open]);
   useLayoutEffect(() => {
     // Who writes wants to see what they wrote.
     const element = box.current;
@@ -34,25 +36,27 @@ export function ThreadView({ state, actions }: { state: State; actions: Actions 
   const signIn = anonymous ? safeHref(agent?.sign_in_url ?? "") : null;
   const streaming = reply !== null && !reply.broken && reply.text !== "";
   return (
-    <div class="thread" ref={box} onScroll={onScroll} role="log" aria-live="polite" aria-label={words.messages} tabIndex={0}
-      aria-busy={conversation !== null && !state.loaded}>
-      {greeting !== "" && (
-        <div class="message agent greeting" data-greeting>
-          <div class="bubble" dir="auto">{greeting}</div>
-        </div>
-      )}
-      {folded(entries).map((entry) => (
-        <Line key={entry.kind === "call" ? entry.call : entry.id} entry={entry} conversation={conversation} locale={locale} notMine={actions.notMine} />
-      ))}
-      {streaming && <Streaming reply={reply} />}
-      {!streaming && (typing || reply !== null) && <Typing />}
-      {outbox.map((outgoing) => <Pending key={outgoing.id} outgoing={outgoing} retry={actions.retryMessage} />)}
-      {blank && greeting !== "" && (
-        <div class="starters">
-          {agent?.suggestions.map((text) => <button type="button" key={text} dir="auto" onClick={() => actions.send(text)}>{text}</button>)}
-          {signIn && <a href={signIn} target="_top" rel="noopener">{words.signInForHelp}</a>}
-        </div>
-      )}
-    </div>
+    <Confirming.Provider value={offersCode(state) && !code ? actions.openCode : null}>
+      <div class="thread" ref={box} onScroll={onScroll} role="log" aria-live="polite" aria-label={words.messages} tabIndex={0}
+        aria-busy={conversation !== null && !state.loaded}>
+        {greeting !== "" && (
+          <div class="message agent greeting" data-greeting>
+            <div class="bubble" dir="auto">{greeting}</div>
+          </div>
+        )}
+        {folded(entries).map((entry) => (
+          <Line key={entry.kind === "call" ? entry.call : entry.id} entry={entry} conversation={conversation} locale={locale} notMine={actions.notMine} />
+        ))}
+        {streaming && <Streaming reply={reply} />}
+        {!streaming && (typing || reply !== null) && <Typing />}
+        {outbox.map((outgoing) => <Pending key={outgoing.id} outgoing={outgoing} retry={actions.retryMessage} />)}
+        {blank && greeting !== "" && !code && (
+          <div class="starters">
+            {agent?.suggestions.map((text) => <button type="button" key={text} dir="auto" onClick={() => actions.send(text)}>{text}</button>)}
+            {signIn && <a href={signIn} target="_top" rel="noopener">{words.signInForHelp}</a>}
+          </div>
+        )}
+      </div>
+    </Confirming.Provider>
   );
 }
