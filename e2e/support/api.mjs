@@ -2,7 +2,10 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 
-/** What a session is now: the status and, if refused, the code. @param {string} url @param {string} session */
+/** The session lives, and is of no use to who has nothing but the string. */
+export const BOUND = { status: 401, code: "invalid_proof" };
+
+/** What a session is now, to who has nothing but the string: the status and, if refused, the code. @param {string} url @param {string} session */
 export async function sessionState(url, session) {
   const answer = await fetch(`${url}/v1/session`, { headers: { authorization: `Bearer ${session}` } });
   const body = await answer.json();

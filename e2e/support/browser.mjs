@@ -25,17 +25,21 @@ const FLAGS = [
 
 /** How the browser treats the storage of a frame of another site. @typedef {"partitioned" | "blocked"} Storage */
 
+/** Left on, as in a browser that people use: the driver cannot follow a page into that cache and back. */
+const CACHED = "--disable-back-forward-cache";
+
 /** @type {Map<Storage, Promise<import("playwright-core").Browser>>} */
 const browsers = new Map();
 
 /** @param {Storage} storage */
-function launched(storage) {
+export function launched(storage) {
   const known = browsers.get(storage);
   if (known) return known;
   const browser = chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     // Without partitions, the driver's profiles refuse all storage to frames of other sites.
     args: storage === "partitioned" ? [...FLAGS, PARTITIONED] : FLAGS,
+    ignoreDefaultArgs: [CACHED],
   });
   browsers.set(storage, browser);
   return browser;
@@ -61,6 +65,16 @@ const EVENTS = [
   "action_finished",
   "error",
 ];
+
+/** As in a page that is not secure, where a browser does no cryptography. */
+export function withoutCryptography() {
+  Object.defineProperty(Crypto.prototype, "subtle", { value: undefined });
+}
+
+/** As in a browser whose tabs cannot hear each other. */
+export function withoutBroadcasts() {
+  Object.defineProperty(window, "BroadcastChannel", { value: undefined });
+}
 
 /** Runs in every page and frame before anything else. */
 function watch(names) {

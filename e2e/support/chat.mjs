@@ -91,6 +91,29 @@ export class Chat {
     }));
   }
 
+  /** Puts something into the storage of the frame's origin. @param {string} name @param {string} value */
+  async store(name, value) {
+    await this.#frame().evaluate(([name, value]) => localStorage.setItem(name, value), /** @type {const} */ ([name, value]));
+  }
+
+  /** What the frame's origin keeps in its database, as far as a script can read it. */
+  async keptKeys() {
+    return this.#frame().evaluate(async () => {
+      const done = (request) => new Promise((resolve, reject) => Object.assign(request, { onsuccess: () => resolve(request.result), onerror: reject }));
+      const database = await done(indexedDB.open("maitred"));
+      const stores = [...database.objectStoreNames];
+      const kept = await Promise.all(stores.map((name) => done(database.transaction(name).objectStore(name).getAll())));
+      database.close();
+      return kept.flat().map((each) => ({
+        names: Object.keys(each).sort(),
+        x: each.jwk.x,
+        extractable: each.pair.privateKey.extractable,
+        algorithm: each.pair.privateKey.algorithm.namedCurve,
+        usages: each.pair.privateKey.usages,
+      }));
+    });
+  }
+
   /** All that there is of the page, its shadow root, the frame and its storage, as one text. */
   async everything() {
     // Of the shop's page what can be read: its login form, unseen, lists the sample accounts to everybody.

@@ -49,8 +49,10 @@ export class Site {
   environment = "production";
   /** @type {import("./tokens.mjs").Key} */
   key = { key: "", secret: "" };
-  /** What `GET /chat-token` answers: a token, `null` for nobody, or a status. @type {(reason: string) => string | null | number} */
+  /** What `GET /chat-token` answers: a token, `null` for nobody, or a status. @type {(reason: string) => string | null | number | Promise<string>} */
   chatToken = () => tokenFor(this.key, SARAH);
+  /** Another agent, which has a page of its own here. @type {{ agent: string, key: import("./tokens.mjs").Key, chatToken: () => string | null } | null} */
+  second = null;
   /** The reasons for which the page asked for a token, oldest first. @type {string[]} */
   reasons = [];
   /** The calls of the Action, oldest first. @type {Request[]} */
@@ -80,12 +82,19 @@ export class Site {
   /** @param {Request} request @param {Response} response */
   async #answer(request, response) {
     const { pathname, searchParams } = new URL(request.url ?? "/", this.origin);
-    if (pathname === "/") return response.setHeader("content-type", "text/html").end(this.#page());
+    if (pathname === "/") return response.setHeader("content-type", "text/html").end(this.#page(this.agent, "/chat-token"));
+    if (pathname === "/second") return response.setHeader("content-type", "text/html").end(this.#page(this.second?.agent ?? "", "/second-token"));
+    if (pathname === "/plain") return response.setHeader("content-type", "text/html").end("<!doctype html><title>No chat here</title><h1>No chat here</h1>");
     if (pathname === "/hold") {
       await this.model.pass();
       return response.end();
     }
-    if (pathname === "/chat-token") return this.#giveToken(searchParams.get("reason") ?? "", response);
+    if (pathname === "/second-token") return this.#gives(this.second?.chatToken() ?? null, response);
+    if (pathname === "/chat-token") {
+      const reason = searchParams.get("reason") ?? "";
+      this.reasons.push(reason);
+      return this.#gives(await this.chatToken(reason), response);
+    }
     if (pathname.startsWith("/api/")) {
       this.calls.push(request);
       await this.api.pass();
@@ -94,21 +103,19 @@ export class Site {
     return response.writeHead(404).end();
   }
 
-  #giveToken(reason, response) {
-    this.reasons.push(reason);
-    const answer = this.chatToken(reason);
+  #gives(answer, response) {
     response.setHeader("cache-control", "private, no-store");
     if (typeof answer === "number") response.statusCode = answer;
     else if (answer === null) response.statusCode = 204;
     response.end(typeof answer === "string" ? answer : "");
   }
 
-  #page() {
+  #page(agent, tokens) {
     return `<!doctype html><html lang="en"><title>A site</title><h1>A site</h1>
-      <script src="${this.maitred}/widget.js" data-agent="${this.agent}" data-environment="${this.environment}" async></script>
+      <script src="${this.maitred}/widget.js" data-agent="${agent}" data-environment="${this.environment}" async></script>
       <script>
         window.maitred ??= function () { (maitred.q ??= []).push(arguments) }
-        maitred('identify', { getToken: (reason) => fetch('/chat-token?reason=' + reason).then(r =>
+        maitred('identify', { getToken: (reason) => fetch('${tokens}?reason=' + reason).then(r =>
           r.status === 204 ? null : r.ok ? r.text() : Promise.reject(r.status)) })
       </script>`;
   }
@@ -155,7 +162,7 @@ export async function startFor(t, site, replies, environment = {}) {
     ...environment,
   });
   site.maitred = service.maitred.url;
-  return service;
+  return { ...service, data };
 }
 
 /**

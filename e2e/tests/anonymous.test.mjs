@@ -5,6 +5,8 @@ import { newProfile } from "../support/browser.mjs";
 import { GREETING, greetingFor } from "../support/chat.mjs";
 import { startDemo } from "../support/maitred.mjs";
 import { SARAH, SECRETS_OF, logIn, logInByForm } from "../support/shop.mjs";
+import { Site, startFor } from "../support/site.mjs";
+import { tokenFor } from "../support/tokens.mjs";
 
 const QUESTION = "How long does delivery take?";
 
@@ -93,4 +95,30 @@ test("an anonymous conversation is there after a reload", async (t) => {
   await tab.chat.open();
   await tab.chat.shows(QUESTION);
   assert.deepEqual(await tab.chat.transcript(), before);
+});
+
+test("M1: the conversation that is open goes along, and not a later one", async (t) => {
+  const site = await Site.start(t);
+  site.chatToken = () => null;
+  await startFor(t, site, [{ when: "hello", deltas: [{ text: "Hello to you." }] }]);
+  const tab = await (await newProfile(t)).open(site.origin);
+  await tab.chat.open();
+  const menu = async (item) => {
+    await tab.chat.view.getByRole("button", { name: "Menu" }).click();
+    await tab.chat.view.getByRole("button", { name: item }).click();
+  };
+  await tab.chat.ask("hello, the first");
+  await menu("New conversation");
+  await tab.chat.ask("hello, the second");
+  await menu("Your conversations");
+  await tab.chat.view.getByRole("button", { name: /hello, the first/ }).click();
+  await tab.chat.shows("hello, the first");
+
+  await tab.maitred("identify", { token: tokenFor(site.key, SARAH) });
+
+  await tab.chat.statuses.getByText("Continued from before you signed in").waitFor();
+  assert.deepEqual(await tab.chat.transcript(), ["visitor: hello, the first", "agent: Hello to you."]);
+  await menu("Your conversations");
+  await tab.chat.view.locator(".list li").first().waitFor();
+  assert.equal(await tab.chat.view.locator(".list li").count(), 1, "the other one stayed where it was");
 });

@@ -214,7 +214,7 @@ describe("the chat", () => {
     expect(root.querySelector("[data-verified]")?.getAttribute("aria-label")).toBe("Signed in as Sarah Miller");
   });
 
-  it("says that a member of staff acts as the visitor, plainly", async () => {
+  it("says that a member of staff acts as the visitor, plainly, T10", async () => {
     const opened = { session: "s", expires_at: "", assurance: "verified" as const, contact: sarah, actor: { id: "alex@shop.example" }, greeting: "Hi Sarah", agent };
     await happens({ type: "signed_in", opened });
 
