@@ -164,7 +164,7 @@ describe("proving an address by a code, A3", () => {
 
     const code = field();
     expect([code?.getAttribute("inputmode"), code?.autocomplete, code?.value, document.activeElement === code]).toEqual(["numeric", "one-time-code", "", true]);
-    expect(root.textContent).toContain("We sent a code to sarah@example.com.");
+    expect(root.textContent).toContain("Look for the code in the mail of sarah@example.com.");
     if (code) code.value = "246810";
     submit();
     expect(done.slice(1)).toEqual(["verifyCode 246810"]);

@@ -42,7 +42,7 @@ export const words = {
   email: "Email address",
   badEmail: "This is not a complete email address.",
   sendCode: "Send code",
-  codeSent: "We sent a code to",
+  codeSent: "Look for the code in the mail of",
   codeLife: "It is good for 10 minutes.",
   code: "Code of six digits",
   badCode: "The code has six digits.",

@@ -86,6 +86,8 @@ pub(crate) fn escape(text: &str) -> String {
 }
 
 /// Says what would make possible what is asked for (rule I3).
+///
+/// The widget makes a button of the link `#confirm-email`, which opens its form.
 pub(crate) fn ask_for_proof(lack: Lack, question: &Question) -> String {
     let sign_in = match &question.sign_in_url {
         Some(url) => format!("[sign in]({url})"),
@@ -93,7 +95,7 @@ pub(crate) fn ask_for_proof(lack: Lack, question: &Question) -> String {
     };
     match lack {
         Lack::Address if question.codes == Codes::Sent => format!(
-            "I can look that up for you once I know that your email address is yours. Please confirm it with the code that I can send there, or {sign_in}, and ask me again."
+            "I can look that up for you once I know that your email address is yours. Please [confirm it](#confirm-email) with a code that I send there, or {sign_in}, and ask me again."
         ),
         Lack::Address | Lack::SignIn => format!(
             "I can look that up for you once I know who you are. Please {sign_in}, and ask me again: I will see your account then."
