@@ -35,6 +35,7 @@ export class Exchange {
       ...place,
       ...(token !== null && { token }),
       ...(visitor !== null && { visitor }),
+      ...(token !== null && visitor !== null && this.#begun()),
       ...(key && { key: key.jwk }),
     };
     try {
@@ -48,8 +49,16 @@ export class Exchange {
 
   /** Shows the token of a session that there is: it rises, is renewed, or is another's. */
   identify(visit: Visit, token: string): Promise<Opened> {
-    const ask = { ...visit.pass, body: { token } };
+    const ask = { ...visit.pass, body: { token, ...this.#begun() } };
     return persist(() => this.means.api.json<Opened>("POST", "/v1/session/identity", ask), TRIES, visit.signal);
+  }
+
+  /** The conversation of an anonymous visitor that is open here: this one may come along, and no other (M1). */
+  #begun(): { readonly conversation?: string } {
+    const { phase, conversation, held } = this.means.store.state;
+    if (phase.name === "live" && phase.contact) return {};
+    const open = held ? (held.owner === "anonymous" ? held.conversation : null) : conversation;
+    return open ? { conversation: open.id } : {};
   }
 
   /** The session is wanted no more. */

@@ -56,6 +56,24 @@ describe("a named visitor", () => {
     expect([...browser.stored]).toEqual([]);
   });
 
+  it("keeps the one that is open, and no later one, M1", async () => {
+    const someone = tab();
+    await someone.opens();
+    await someone.chat.send("one");
+    const first = someone.state.conversation;
+    await someone.chat.thread.show(null);
+    await someone.chat.send("two");
+    await someone.chat.thread.show(first);
+
+    await someone.logsIn(SARAH);
+    await someone.until(() => someone.state.entries.some((e) => e.kind === "status"));
+
+    expect([someone.state.conversation?.id, someone.words[0]]).toEqual([first?.id, "one"]);
+    expect(requests("POST", /session\/identity/)[0]?.body["conversation"]).toBe(first?.id);
+    await someone.logsIn(SARAH);
+    expect(requests("POST", /session\/identity/)[1]?.body, "a renewal moves nothing").toEqual({ token: SARAH });
+  });
+
   it("can say that it was not theirs", async () => {
     const someone = tab();
     await someone.opens();

@@ -169,7 +169,7 @@ export class FakeServer {
     const held = session === null ? undefined : this.#sessions.get(session);
     if (!held || session === null) throw no(401, "unauthorized", "no such session");
     if (held.key !== null && this.#proven(request, session) !== held.key) throw no(401, "invalid_proof", "another key");
-    if (path === "/v1/session/identity") return [200, this.#identify(session, held, body["token"] ?? "")];
+    if (path === "/v1/session/identity") return [200, this.#identify(session, held, body)];
     if (path === "/v1/session" && method === "DELETE") {
       this.#endSession(session, "session_revoked");
       return [204];
@@ -259,24 +259,25 @@ export class FakeServer {
       return this.#opened({ owner, visitor, key });
     }
     const owner = this.#owner(contact.id, contact);
-    if (known !== null) this.#move(this.#owner(known, null), owner);
+    if (known !== null) this.#move(this.#owner(known, null), owner, body["conversation"]);
     return this.#opened({ owner, visitor: null, key });
   }
 
-  #identify(session: string, held: Held, token: string): Opened {
+  #identify(session: string, held: Held, { token = "", conversation }: Body): Opened {
     const contact = this.#subject(token);
     if (held.owner.contact?.id === contact.id) return { ...this.#opened(held, session) };
     if (held.owner.contact) throw no(409, "identity_mismatch", "the token is for another subject");
     const owner = this.#owner(contact.id, contact);
-    this.#move(held.owner, owner);
+    this.#move(held.owner, owner, conversation);
     // The old stream hears of it before the answer is there: the harder order of the two.
     this.#endSession(session, "session_revoked");
     return this.#opened({ owner, visitor: null, key: held.key });
   }
 
-  /** The anonymous visitor's latest conversation goes over to the contact. */
-  #move(from: Owner, to: Owner): void {
-    const thread = [...this.#threads.values()].findLast((t) => t.owner === from);
+  /** The anonymous visitor's open conversation, or else their latest, goes over to the contact. */
+  #move(from: Owner, to: Owner, open: string | undefined): void {
+    const theirs = [...this.#threads.values()].filter((t) => t.owner === from);
+    const thread = open === undefined ? theirs.at(-1) : theirs.find((t) => t.record.id === open);
     this.#owners.delete(from.name);
     if (!thread || thread.entries.length === 0) return;
     thread.owner = to;
