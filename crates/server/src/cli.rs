@@ -8,6 +8,7 @@ mod agent;
 mod api_key;
 mod contact;
 mod data;
+mod doctor;
 mod key;
 mod knowledge;
 mod policy;
@@ -61,6 +62,8 @@ enum Command {
     /// What an agent answers from
     #[command(subcommand)]
     Knowledge(knowledge::KnowledgeCommand),
+    /// Look at a page of your site: is the chat there, and does it know who is logged in
+    Doctor(doctor::Doctor),
     /// Print the settings that are in force
     CheckConfig(data::Data),
 }
@@ -92,6 +95,7 @@ impl Cli {
             Command::Token(command) => command.run().await,
             Command::Action(command) => command.run().await,
             Command::Knowledge(command) => command.run().await,
+            Command::Doctor(doctor) => doctor.run().await,
             Command::CheckConfig(data) => data.check_config(),
         };
         done.unwrap_or_else(|error| report(&error))
