@@ -197,3 +197,16 @@ impl Field {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_over_2_to_the_256_keeps_its_rest() {
+        // No point of a test is likely to come this far up.
+        let most = Field([u64::MAX; 4]);
+
+        assert!(most.plus_small(38).reduced() == Field([75, 0, 0, 0]));
+    }
+}

@@ -221,6 +221,21 @@ fn k5_a_short_rsa_key_is_weak_and_a_very_long_one_unusable() {
 }
 
 #[test]
+fn k5_the_longest_rsa_key_and_the_longest_text_are_usable() {
+    let mut modulus = vec![0xff; 1024];
+    // What it is divided by shows at the first try.
+    while PublicKey::parse(&rsa_jwk(&modulus, &[1, 0, 1]).to_string()).is_err() {
+        let last = modulus.last_mut().unwrap();
+        *last = last.checked_sub(2).expect("one of 128 has no small factor");
+    }
+
+    let mut longest = EC_PUBLIC.to_owned();
+    longest += &" ".repeat(64 * 1024 - longest.len());
+    assert!(PublicKey::parse(&longest).is_ok());
+    assert_eq!(unusable(format!("{longest} ")), UnusableKey::NotAKey);
+}
+
+#[test]
 fn k5_an_even_small_or_huge_exponent_is_weak() {
     let modulus = decode_base64url(RSA.jwk()["n"].as_str().unwrap()).unwrap();
     for exponent in [&[1_u8][..], &[2], &[4], &[1, 0, 0], &[2, 0, 0, 0, 1]] {
