@@ -23,7 +23,7 @@ use axum::{
     routing::{delete, get, post},
 };
 
-use self::operator::{agents, api_keys, audit, policy, tokens};
+use self::operator::{agents, api_keys, audit, contacts, merges, policy, tokens};
 use crate::app::App;
 
 pub(crate) use self::operator::wire::CheckedToken;
@@ -71,6 +71,16 @@ pub fn router(app: App) -> Router {
             get(policy::show).patch(policy::change),
         )
         .route("/api/agents/{agent}/tokens/check", post(tokens::check))
+        .route("/api/agents/{agent}/contacts", get(contacts::list))
+        .route(
+            "/api/agents/{agent}/contacts/logout",
+            post(contacts::log_out),
+        )
+        .route("/api/agents/{agent}/merges", get(merges::list))
+        .route(
+            "/api/agents/{agent}/merges/{merge}/undo",
+            post(merges::undo),
+        )
         .route("/api/api-keys", get(api_keys::list).post(api_keys::create))
         .route("/api/api-keys/{api_key}", delete(api_keys::revoke))
         .route("/api/audit", get(audit::list))

@@ -17,6 +17,7 @@ mod api {
     mod one_time;
     mod operator_access;
     mod operator_agents;
+    mod operator_contacts;
     mod operator_tokens;
     mod pages;
     mod policy;

