@@ -20,10 +20,10 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{delete, get, post},
+    routing::{delete, get, patch, post},
 };
 
-use self::operator::{agents, api_keys, audit, contacts, merges, policy, tokens};
+use self::operator::{agents, api_keys, audit, contacts, keys, merges, policy, tokens};
 use crate::app::App;
 
 pub(crate) use self::operator::wire::CheckedToken;
@@ -69,6 +69,18 @@ pub fn router(app: App) -> Router {
         .route(
             "/api/agents/{agent}/environments/{environment}/policy",
             get(policy::show).patch(policy::change),
+        )
+        .route(
+            "/api/agents/{agent}/environments/{environment}/keys",
+            get(keys::list).post(keys::create),
+        )
+        .route(
+            "/api/agents/{agent}/environments/{environment}/keys/import",
+            post(keys::import),
+        )
+        .route(
+            "/api/agents/{agent}/environments/{environment}/keys/{key}",
+            patch(keys::retire).delete(keys::revoke),
         )
         .route("/api/agents/{agent}/tokens/check", post(tokens::check))
         .route("/api/agents/{agent}/contacts", get(contacts::list))

@@ -18,6 +18,7 @@ mod api {
     mod operator_access;
     mod operator_agents;
     mod operator_contacts;
+    mod operator_keys;
     mod operator_tokens;
     mod pages;
     mod policy;

@@ -15,6 +15,7 @@ pub(super) mod agents;
 pub(super) mod api_keys;
 pub(super) mod audit;
 pub(super) mod contacts;
+pub(super) mod keys;
 pub(super) mod merges;
 pub(super) mod policy;
 pub(super) mod tokens;
@@ -28,7 +29,7 @@ use axum::{
 };
 use maitred_core::{
     agent::{Agent, Settings},
-    id::{AgentId, ApiKeyId, MergeId},
+    id::{AgentId, ApiKeyId, KeyId, MergeId},
     scope::{Environment, Scope},
     session::{Secret, SecretFor},
 };
@@ -170,6 +171,11 @@ impl InPath for AgentId {
 impl InPath for Environment {
     const PARAMETER: &'static str = "environment";
     const WORD: &'static str = "environment";
+}
+
+impl InPath for KeyId {
+    const PARAMETER: &'static str = "key";
+    const WORD: &'static str = "key";
 }
 
 impl InPath for MergeId {

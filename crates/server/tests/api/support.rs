@@ -131,6 +131,11 @@ impl TestApp {
         }
     }
 
+    /// From here on, this text may not be logged.
+    pub(crate) fn never_logs(&self, text: &str) {
+        self.said.lock().unwrap().push(text.to_owned());
+    }
+
     /// Everything in the database's files, as bytes.
     pub(crate) fn stored_bytes(&self) -> Vec<u8> {
         ["maitred.db", "maitred.db-wal"]

@@ -11,6 +11,7 @@ use crate::{
     app::App,
     checker,
     http::{error::ApiError, visitor::Body},
+    prove::Unproven,
 };
 
 /// `POST /api/agents/{agent}/tokens/check`
@@ -25,6 +26,12 @@ pub(in crate::http) async fn check(
         agent: agent.id,
         environment: body.environment,
     };
+    if let Some(site) = app.sites.site(&app.store, scope).await?
+        && let Err(Unproven::KeysUnavailable) = app.prove(&site, &body.token).await
+    {
+        // To call its key unknown would send the operator the wrong way.
+        return Err(ApiError::KeysUnavailable);
+    }
     let explanation = checker::check(&app.sites, &app.store, scope, &body.token)
         .await?
         .ok_or(ApiError::NotFound("agent"))?;

@@ -1,6 +1,7 @@
 //! The operators' part of the contract: every request and response.
 
 mod contacts;
+mod keys;
 mod policy;
 mod tokens;
 
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 pub(crate) use self::{
     contacts::{ContactView, LogOut, LoggedOutView, MergeView, UndoneView},
+    keys::{BroughtKey, CreatedKey, ImportedKey, KeyView, NewKey, RetiredKey},
     policy::{Origins, Policy, PolicyPatch},
     tokens::{CheckedToken, TokenToCheck},
 };
