@@ -75,8 +75,8 @@ impl Demo {
         let shop_listener = serve::bind(shop_address, "--shop", "localhost").await?;
 
         let config = self.config()?;
-        let store = serve::open(&config).await?;
         let _lock = serve::lock(&config)?;
+        let store = serve::open(&config).await?;
         let shop_file = seed(&store, &self.data, &shop_url).await?;
         let shop = Shop::new(ShopConfig {
             public_url: shop_url.clone(),

@@ -172,7 +172,12 @@ impl App {
             },
             Err(error) => error,
         };
-        let reason = Causes(&error).to_string();
+        let reason = if let KeyError::Fetch(error) = &error {
+            // That it was to be fetched goes without saying.
+            error.to_string()
+        } else {
+            Causes(&error).to_string()
+        };
         // Once: that it goes on like this is told by `maitred key list`.
         if !after_failure {
             tracing::warn!(

@@ -19,6 +19,7 @@ mod jwks;
 mod keys;
 mod limits;
 mod mail;
+mod master;
 mod possession;
 mod prove;
 mod serve;

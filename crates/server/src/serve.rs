@@ -4,26 +4,22 @@ use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context, bail};
 use maitred_core::clock::Clock;
-use maitred_store::{Location, MasterKey, Store};
-use secrecy::ExposeSecret;
+use maitred_store::{Location, Store};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    accept,
-    app::App,
-    config::{Config, MasterKeySource},
-    http,
-};
+use crate::{accept, app::App, config::Config, http, master};
 
 /// How long turns may go on after the program was told to end (rule R7).
 const PATIENCE: Duration = Duration::from_secs(25);
 
 /// `maitred serve`: until a signal.
 pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
+    // First, so that the master key does not change under a server that starts.
+    let _lock = lock(&config)?;
     let store = open(&config).await?;
     if store.is_demo().await? {
         bail!(
@@ -31,7 +27,6 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
             config.data.display()
         );
     }
-    let _lock = lock(&config)?;
     let listener = bind(config.listen, "--listen", &config.listen.ip().to_string()).await?;
     let app = App::new(config, store).await?;
     tracing::info!(listen = %app.config.listen, public_url = app.config.public_url, "serving");
@@ -61,6 +56,7 @@ pub(crate) async fn run(app: App, listener: TcpListener, stop: CancellationToken
 /// Makes sure that no other server works on these data: each would take up the
 /// turns of the other. Commands beside a server do not mind.
 pub(crate) fn lock(config: &Config) -> anyhow::Result<fs::File> {
+    make_directory(&config.data)?;
     let path = config.data.join("serving.lock");
     let file =
         fs::File::create(&path).with_context(|| format!("cannot make `{}`", path.display()))?;
@@ -82,12 +78,7 @@ pub(crate) async fn open(config: &Config) -> anyhow::Result<Store> {
     {
         make_directory(parent)?;
     }
-    let master = match &config.master_key {
-        MasterKeySource::File(path) => MasterKey::at(path)?,
-        MasterKeySource::Given(key) => MasterKey::parse(key.expose_secret())
-            .context("`server.master_key` must be 43 base64url characters")?,
-    };
-    Ok(Store::open(&config.database, master, Clock::system()).await?)
+    master::open(config, Clock::system()).await
 }
 
 /// Binds an address, or says how to choose another: `option` with this `host`

@@ -11,6 +11,8 @@ mod api {
     mod conversations;
     mod events;
     mod isolation;
+    mod key_sets;
+    mod keys;
     mod limits;
     mod marks;
     mod merges;

@@ -6,6 +6,7 @@ use secrecy::SecretSlice;
 use crate::{
     Store, StoreError,
     db::{all, execute},
+    installation::bump_changes,
 };
 
 impl Store {
@@ -39,6 +40,9 @@ impl Store {
             INSERT INTO assertion_keys (id, environment, secret, created_at)
             VALUES ($1, $2, $3, $4)";
         let mut tx = self.begin().await?;
+        // Whoever seals takes it, so that no new master key comes between.
+        bump_changes(&mut tx).await?;
+        self.refuse_other_master(&mut tx).await?;
         execute!(
             &mut tx,
             SQL,
@@ -51,6 +55,6 @@ impl Store {
     }
 }
 
-fn sealed_in(id: &str, environment: Environment) -> String {
+pub(crate) fn sealed_in(id: &str, environment: Environment) -> String {
     format!("assertion_keys/{id}/{environment}")
 }

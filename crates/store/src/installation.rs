@@ -6,7 +6,7 @@ use crate::{
     error::OpenError,
 };
 
-const MASTER_CHECK: &str = "master_check";
+pub(crate) const MASTER_CHECK: &str = "master_check";
 const DEMO: &str = "demo";
 
 impl Store {

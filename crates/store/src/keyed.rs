@@ -42,7 +42,7 @@ impl KeyedFor {
     }
 }
 
-const ROW: &str = "hash_key";
+pub(crate) const ROW: &str = "hash_key";
 
 impl Store {
     /// HMAC-SHA-256 in hex. The same on every node and after every restart.

@@ -18,6 +18,7 @@ use crate::{
 
 pub use insert::KeyConflict;
 use row::KeyRow;
+pub(crate) use row::sealed_in;
 
 /// A key that verifies tokens, as it is kept.
 #[derive(Debug)]

@@ -40,6 +40,7 @@ mod merge;
 mod one_time;
 mod open;
 mod page;
+mod rotate;
 mod row;
 mod seal;
 mod sessions;

@@ -10,15 +10,18 @@ use std::{
 
 use clap::Subcommand;
 use jiff::SignedDuration;
-use maitred_core::id::KeyId;
+use maitred_core::{clock::Clock, id::KeyId};
 use maitred_store::KeyTerms;
 use maitred_token::Algorithm;
 
 use super::{
     Usage,
-    data::{Where, fields},
+    data::{Data, Where, fields},
 };
-use crate::keys::{self, KeyError};
+use crate::{
+    keys::{self, KeyError},
+    master,
+};
 
 /// What can be done with keys.
 #[derive(Debug, Subcommand)]
@@ -57,6 +60,11 @@ pub(crate) enum KeyCommand {
         key: KeyId,
         #[command(flatten)]
         place: Where,
+    },
+    /// Make a new master key and seal every secret with it; stop all servers first
+    RotateMaster {
+        #[command(flatten)]
+        data: Data,
     },
 }
 
@@ -109,6 +117,7 @@ impl KeyCommand {
                     format!("`{key}` is revoked, and its sessions have ended"),
                 )
             }
+            Self::RotateMaster { data } => rotate_master(&data).await,
         }
     }
 }
@@ -124,6 +133,16 @@ async fn create(place: &Where, algorithm: Algorithm, terms: KeyTerms) -> anyhow:
         algorithm: algorithm.name(),
         secret: made.secret.expose(),
         note: "keep the secret now: it is not shown again",
+    })
+}
+
+async fn rotate_master(data: &Data) -> anyhow::Result<ExitCode> {
+    let rotated = master::rotate(&data.config()?, Clock::system()).await?;
+    data.print(fields! {
+        master_key: rotated.path.display().to_string(),
+        sealed_anew: rotated.sealed,
+        old_key: rotated.old.display().to_string(),
+        note: "copy the new key to every node; backups from before need the old one, so keep it as long as them",
     })
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod canary;
 pub(crate) mod post_office;
+pub(crate) mod provider;
 
 use std::{
     path::{Path, PathBuf},

@@ -73,6 +73,7 @@ impl Store {
         // First of all: it locks a row that every writer of keys needs, so that
         // what is read next stays true until the end.
         bump_changes(&mut tx).await?;
+        self.refuse_other_master(&mut tx).await?;
         refuse_eleventh(&mut tx, scope).await?;
         if let KeyMaterial::Public(public) = material
             && let Some(kid) = &public.kid

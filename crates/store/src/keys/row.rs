@@ -108,7 +108,7 @@ impl Store {
 }
 
 /// What a sealed secret is bound to: its row, its agent and its environment.
-pub(super) fn sealed_in(id: KeyId, scope: Scope) -> String {
+pub(crate) fn sealed_in(id: KeyId, scope: Scope) -> String {
     format!("signing_keys/{id}/{scope}")
 }
 
