@@ -14,11 +14,13 @@ use std::{
 use maitred_store::{KeyedFor, Store};
 use maitred_token::Proof;
 
+use crate::limits::TooMany;
+
 /// For how many seconds a nonce is given out. It is accepted for as long again.
 const SLOT: i64 = 120;
 
-/// How many proofs of one slot are remembered, in up to 40 MiB: over 16,000 a second.
-const MOST_SEEN: usize = 2_000_000;
+/// In up to 40 MiB for a slot: over 16,000 proofs a second.
+const ROOM: usize = 2_000_000;
 
 /// The nonces that are good now, and the proofs that were made with them.
 pub(crate) struct Freshness {
@@ -26,6 +28,8 @@ pub(crate) struct Freshness {
     /// Keyed by chance, so that nobody can choose proofs that are taken for one
     /// another.
     hasher: RandomState,
+    /// How many proofs of one slot are remembered.
+    room: usize,
     slots: Mutex<Slots>,
 }
 
@@ -37,7 +41,7 @@ pub(crate) enum NotFresh {
     /// It was accepted before.
     Replayed,
     /// There is no room to remember it, so it could be replayed.
-    TooMany,
+    Full(TooMany),
 }
 
 struct Slots {
@@ -61,6 +65,7 @@ impl Freshness {
         Self {
             store,
             hasher: RandomState::new(),
+            room: ROOM,
             slots: Mutex::new(slots),
         }
     }
@@ -73,7 +78,10 @@ impl Freshness {
     /// Accepts a proof once.
     pub(crate) fn accept(&self, proof: &Proof) -> Result<(), NotFresh> {
         let nonce = proof.nonce().ok_or(NotFresh::Stale)?;
-        let proof = self.hasher.hash_one((proof.key(), proof.id()));
+        self.remember(nonce, self.hasher.hash_one((proof.key(), proof.id())))
+    }
+
+    fn remember(&self, nonce: &str, proof: u64) -> Result<(), NotFresh> {
         let mut slots = self.slots();
         let Slots { current, previous } = &mut *slots;
         let slot = [current, previous]
@@ -83,8 +91,8 @@ impl Freshness {
         if slot.seen.contains(&proof) {
             return Err(NotFresh::Replayed);
         }
-        if slot.seen.len() >= MOST_SEEN {
-            return Err(NotFresh::TooMany);
+        if slot.seen.len() >= self.room {
+            return Err(NotFresh::Full(TooMany { retry_after: SLOT }));
         }
         slot.seen.insert(proof);
         Ok(())
@@ -134,4 +142,107 @@ impl Slot {
 
 fn slot_at(store: &Store) -> i64 {
     store.clock.now().as_second().div_euclid(SLOT)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use maitred_core::clock::Clock;
+    use maitred_store::{Location, MasterKey};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    async fn store(dir: &TempDir) -> Store {
+        let master = MasterKey::at(&dir.path().join("master.key")).unwrap();
+        let location = Location::Sqlite(dir.path().join("maitred.db"));
+        let clock = Clock::manual("2026-03-01T12:00:00Z".parse().unwrap());
+        Store::open(&location, master, clock).await.unwrap()
+    }
+
+    fn passes(store: &Store, seconds: i64) {
+        store.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    #[tokio::test]
+    async fn s4_a_nonce_lasts_two_minutes_and_is_accepted_for_two_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir).await;
+        let fresh = Freshness::new(store.clone());
+        let nonce = fresh.nonce();
+
+        passes(&store, 119);
+        assert_eq!(fresh.nonce(), nonce);
+        passes(&store, 1);
+        assert_ne!(fresh.nonce(), nonce);
+        passes(&store, 119);
+        assert_eq!(fresh.remember(&nonce, 1), Ok(()));
+        passes(&store, 1);
+        assert_eq!(fresh.remember(&nonce, 2), Err(NotFresh::Stale));
+        let after_an_hour = {
+            passes(&store, 3_600);
+            fresh.nonce()
+        };
+        assert_eq!(fresh.remember(&after_an_hour, 3), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn s4_every_node_gives_out_the_same_nonce_and_another_installation_another() {
+        let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let fresh = Freshness::new(store(&dir).await);
+
+        let node = Freshness::new(store(&dir).await);
+        let stranger = Freshness::new(store(&elsewhere).await);
+
+        assert_eq!(node.nonce(), fresh.nonce());
+        assert_ne!(stranger.nonce(), fresh.nonce());
+    }
+
+    #[tokio::test]
+    async fn s4_what_was_seen_is_remembered_for_as_long_as_its_nonce_is_accepted() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir).await;
+        let fresh = Freshness::new(store.clone());
+        let nonce = fresh.nonce();
+        assert_eq!(fresh.remember(&nonce, 7), Ok(()));
+
+        // And a clock that is set back.
+        for seconds in [0, 119, 1, 119, -120, -119] {
+            passes(&store, seconds);
+            assert_eq!(
+                fresh.remember(&nonce, 7),
+                Err(NotFresh::Replayed),
+                "{seconds}"
+            );
+        }
+
+        passes(&store, 240);
+        assert_eq!(
+            fresh.remember(&fresh.nonce(), 7),
+            Ok(()),
+            "a nonce of its own"
+        );
+        let slots = fresh.slots();
+        assert_eq!(slots.current.seen.len() + slots.previous.seen.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn s4_a_proof_that_cannot_be_remembered_is_not_accepted() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir).await;
+        let fresh = Freshness {
+            room: 2,
+            ..Freshness::new(store.clone())
+        };
+        let nonce = fresh.nonce();
+        assert_eq!(fresh.remember(&nonce, 1), Ok(()));
+        assert_eq!(fresh.remember(&nonce, 2), Ok(()));
+
+        let refused = fresh.remember(&nonce, 3);
+
+        assert_eq!(refused, Err(NotFresh::Full(TooMany { retry_after: 120 })));
+        assert_eq!(fresh.remember(&nonce, 1), Err(NotFresh::Replayed));
+        passes(&store, 120);
+        assert_eq!(fresh.remember(&fresh.nonce(), 3), Ok(()));
+    }
 }

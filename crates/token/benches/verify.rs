@@ -3,8 +3,10 @@
 
 use std::hint::black_box;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair,
@@ -14,7 +16,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use criterion::{Criterion, criterion_group, criterion_main};
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
-use maitred_token::{Algorithm, Key, KeySet, Policy, PublicKey, Verifier, decode_base64url};
+use maitred_token::{
+    Algorithm, Asked, Key, KeySet, Policy, Proof, PublicKey, Verifier, base64url, decode_base64url,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -183,11 +187,53 @@ fn pem(label: &str, der: &[u8]) -> String {
     )
 }
 
+/// A proof of possession, whose key comes along and is read each time.
+fn possession(criterion: &mut Criterion) {
+    const SESSION: &str = "mtd_session_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a generator");
+    let public = pair.public_key();
+    let (x, y) = public.as_ref()[1..].split_at(32);
+    let header = json!({
+        "typ": "dpop+jwt", "alg": "ES256",
+        "jwk": { "kty": "EC", "crv": "P-256", "x": base64url(x), "y": base64url(y) },
+    });
+    let claims = json!({
+        "jti": "8b2f6d0e-1c9a-4f37-b1de-5c0d8f3a9e21", "htm": "POST",
+        "htu": "https://support.example/v1/conversations", "iat": NOW,
+        "ath": base64url(digest(&SHA256, SESSION.as_bytes()).as_ref()),
+        "nonce": base64url(&[7; 32]),
+    });
+    let parts = [header, claims].map(|part| base64url(part.to_string().as_bytes()));
+    let message = parts.join(".");
+    let signature = pair.sign(&SystemRandom::new(), message.as_bytes());
+    let signature = signature.expect("a generator");
+    let proof = format!("{message}.{}", base64url(signature.as_ref()));
+    let asked = Asked {
+        method: "POST",
+        origin: "https://support.example",
+        path: "/v1/conversations",
+        session: Some(SESSION),
+    };
+    let mut group = criterion.benchmark_group("proof of possession");
+    group.bench_function("bare aws-lc", |bencher| {
+        bencher.iter(|| {
+            let bare = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, black_box(public).as_ref());
+            let bare = bare.expect("fresh");
+            bare.verify_sig(message.as_bytes(), signature.as_ref())
+                .expect("good")
+        });
+    });
+    group.bench_function("maitred-token", |bencher| {
+        bencher.iter(|| Proof::check(black_box(&proof), &asked).expect("good"));
+    });
+    group.finish();
+}
+
 fn verify(criterion: &mut Criterion) {
     for contest in [hs256(), rs256(), es256(), eddsa()] {
         contest.run(criterion);
     }
 }
 
-criterion_group!(benches, verify);
+criterion_group!(benches, verify, possession);
 criterion_main!(benches);

@@ -9,7 +9,7 @@
 //! together may.
 
 mod der;
-mod jwk;
+pub(crate) mod jwk;
 mod pem;
 mod public;
 mod set;

@@ -21,12 +21,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use aws_lc_rs::digest;
+use aws_lc_rs::signature::ParsedPublicKey;
 use serde_json::json;
 
 use crate::algorithm::Algorithm;
 use crate::json::{self, Json, Object};
 use crate::jws::{Compact, base64url, decode_base64url};
-use crate::key::{PublicKey, UnusableKey};
+use crate::key::{UnusableKey, jwk};
 use crate::refusal::{Part, Refusal};
 
 const TYPE: &str = "dpop+jwt";
@@ -106,17 +107,12 @@ impl Proof {
     /// Checks a proof, all but its nonce and whether it was seen before.
     pub fn check(proof: &str, asked: &Asked<'_>) -> Result<Self, BadProof> {
         let compact = Compact::parse(proof).map_err(BadProof::Form)?;
-        let public = key_of(&compact)?;
-        let key = public.parsed(Algorithm::Es256).map_err(BadProof::Key)?;
+        let (public, key) = key_of(&compact)?;
         let claims = compact
-            .claims_if(|message, signature| key.verify_sig(message, signature).is_ok())
+            .claims_if(|message, signature| public.verify_sig(message, signature).is_ok())
             .ok_or(BadProof::Signature)?;
         let (id, nonce) = read(&object(claims, Part::Claims)?, asked)?;
-        Ok(Self {
-            key: ProofKey(public.fingerprint()),
-            id,
-            nonce,
-        })
+        Ok(Self { key, id, nonce })
     }
 
     /// The key that made it.
@@ -136,7 +132,7 @@ impl Proof {
 }
 
 /// The key in the header. That it made the signature is yet to be seen.
-fn key_of(compact: &Compact<'_>) -> Result<PublicKey, BadProof> {
+fn key_of(compact: &Compact<'_>) -> Result<(ParsedPublicKey, ProofKey), BadProof> {
     let header = object(compact.header_text(), Part::Header)?;
     if !header.has_only(&["typ", "alg", "jwk"]) {
         return Err(BadProof::Header);
@@ -149,7 +145,10 @@ fn key_of(compact: &Compact<'_>) -> Result<PublicKey, BadProof> {
     }
     match header.get("jwk") {
         Some(Json::Object(jwk)) if jwk.has_only(&["kty", "crv", "x", "y"]) => {
-            PublicKey::from_jwk(jwk).map_err(BadProof::Key)
+            let public = jwk::p256(jwk).map_err(BadProof::Key)?;
+            // Read as canonical base64url, so there is one spelling of a key.
+            let key = ProofKey::of_coordinates(text(jwk, "x")?, text(jwk, "y")?);
+            Ok((public, key))
         }
         Some(_) | None => Err(BadProof::KeyMembers),
     }
@@ -219,8 +218,8 @@ fn sha256(text: &str) -> String {
 impl ProofKey {
     /// The thumbprint of a P-256 key with these coordinates, in base64url.
     ///
-    /// That they are a point is not asked: it is the thumbprint of a [`Proof`]'s key
-    /// for such coordinates only as are.
+    /// That they are a point is not asked here: it can only be equal to the key of a
+    /// [`Proof`] if they are.
     pub fn of_coordinates(x: &str, y: &str) -> Self {
         let members = json!({ "crv": "P-256", "kty": "EC", "x": x, "y": y });
         Self(sha256(&members.to_string()))

@@ -64,7 +64,7 @@ pub(crate) enum ApiError {
     #[error("the proof of possession has no fresh nonce")]
     UseNonce,
     #[error("more proofs of possession than can be remembered")]
-    TooManyProofs,
+    TooManyProofs(TooMany),
     #[error("this page cannot prove that its session is its own")]
     SecureContextNeeded,
     #[error("no such {0}")]
@@ -130,7 +130,7 @@ impl ApiError {
             Self::BadAddress(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_email"),
             Self::WrongCode { .. } => (StatusCode::UNAUTHORIZED, "wrong_code"),
             Self::CodeExpired => (StatusCode::UNAUTHORIZED, "code_expired"),
-            Self::RateLimited(_) | Self::TooManyCodes(_) => {
+            Self::RateLimited(_) | Self::TooManyCodes(_) | Self::TooManyProofs(_) => {
                 (StatusCode::TOO_MANY_REQUESTS, "rate_limited")
             }
             Self::Unauthorized | Self::NoApiKey(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
@@ -140,7 +140,6 @@ impl ApiError {
             Self::SessionEnded(Ended::Revoked) => (StatusCode::UNAUTHORIZED, "session_revoked"),
             Self::InvalidProof(_) => (StatusCode::UNAUTHORIZED, "invalid_proof"),
             Self::UseNonce => (StatusCode::UNAUTHORIZED, "use_dpop_nonce"),
-            Self::TooManyProofs => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::SecureContextNeeded => (StatusCode::BAD_REQUEST, "secure_context_needed"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::BadMessage(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_message"),
@@ -191,7 +190,8 @@ impl ApiError {
             Self::WrongCode { left: Some(left) } => Some(format!("{left} tries are left")),
             Self::CodeExpired => Some("ask for a new code".to_owned()),
             Self::RateLimited(TooMany { retry_after })
-            | Self::TooManyCodes(TooMany { retry_after }) => {
+            | Self::TooManyCodes(TooMany { retry_after })
+            | Self::TooManyProofs(TooMany { retry_after }) => {
                 Some(format!("try again in {retry_after} s"))
             }
             Self::NoApiKey(_) => Some(
@@ -203,7 +203,6 @@ impl ApiError {
             }
             Self::InvalidProof(fault) => Some(fault.hint().to_owned()),
             Self::UseNonce => Some("send it again with the `DPoP-Nonce` of this answer".to_owned()),
-            Self::TooManyProofs => Some("try again in two minutes".to_owned()),
             Self::SecureContextNeeded => Some(
                 "serve the page over https, and send a `key` and a `DPoP` proof".to_owned(),
             ),
@@ -316,7 +315,8 @@ impl IntoResponse for ApiError {
         };
         let mut response = status.into_response();
         if let Self::RateLimited(TooMany { retry_after })
-        | Self::TooManyCodes(TooMany { retry_after }) = self
+        | Self::TooManyCodes(TooMany { retry_after })
+        | Self::TooManyProofs(TooMany { retry_after }) = self
         {
             let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, retry_after.into());

@@ -48,7 +48,7 @@ impl Shown {
         app.freshness.accept(&proof).map_err(|why| match why {
             NotFresh::Stale => ApiError::UseNonce,
             NotFresh::Replayed => ProofFault::Replayed.into(),
-            NotFresh::TooMany => ApiError::TooManyProofs,
+            NotFresh::Full(too_many) => ApiError::TooManyProofs(too_many),
         })
     }
 

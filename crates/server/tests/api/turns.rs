@@ -16,7 +16,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::support::{Events, TestApp, Visitor};
+use super::support::{Events, TestApp, Visitor, browser::Browser};
 
 type Seen = Arc<Mutex<Vec<(Uri, HeaderMap)>>>;
 
@@ -270,6 +270,27 @@ async fn s5_logging_out_ends_a_running_turn() {
     assert_eq!(events.reply().await.data["status"], "cancelled");
     let lines = on_another_device.reads(&conversation).await;
     assert_eq!(lines, ["visitor: hello", "status: cancelled"]);
+}
+
+#[tokio::test]
+async fn s5_logging_out_ends_a_turn_of_another_tab_of_the_same_browser() {
+    let gate = Gate::new().await;
+    let app = TestApp::with_script(&held_script(&gate)).await;
+    let browser = Browser::new();
+    let opens = async || {
+        let token = json!({ "token": app.token("sarah") });
+        Visitor::of_browser(&app, &browser, &app.opens_in(&browser, token).await)
+    };
+    let (sarah, tab) = (opens().await, opens().await);
+    let conversation = tab.opens_conversation().await;
+    tab.says(&conversation, "hello").await;
+    let _held = gate.reached().await;
+    let on_another_device = app.visitor("sarah").await;
+    let mut events = on_another_device.follows(None).await;
+
+    sarah.logs_out().await;
+
+    assert_eq!(events.reply().await.data["status"], "cancelled");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Keys as JSON: a JWK, and the sets that identity providers publish (RFC 7517).
 
+use aws_lc_rs::signature::ParsedPublicKey;
+
 use super::public::{Curve, Numbers, PublicKey};
 use super::unusable::UnusableKey;
 use super::{Key, fits_as_id};
@@ -118,6 +120,22 @@ pub(super) fn pasted(text: &str) -> Result<PublicKey, UnusableKey> {
     }
 }
 
+/// Reads the P-256 key that comes along with a proof, once and for that only.
+pub(crate) fn p256(jwk: &Object<'_>) -> Result<ParsedPublicKey, UnusableKey> {
+    match numbers(jwk)? {
+        Numbers::Ec {
+            curve: curve @ Curve::P256,
+            x,
+            y,
+        } => curve.parse(&x, &y),
+        Numbers::Ec {
+            curve: Curve::P384, ..
+        }
+        | Numbers::Rsa { .. }
+        | Numbers::Ed25519(_) => Err(UnusableKey::WrongAlgorithm),
+    }
+}
+
 fn is_private(member: &Json<'_>) -> bool {
     matches!(member, Json::Object(jwk) if has_private_member(jwk))
 }
@@ -141,7 +159,7 @@ fn of_a_set(jwk: &Json<'_>, terms: &SetTerms) -> Result<Key, UnusableKey> {
     Ok(key.fetched(&terms.issuer, &terms.audiences))
 }
 
-pub(super) fn public_key(jwk: &Object<'_>) -> Result<PublicKey, UnusableKey> {
+fn public_key(jwk: &Object<'_>) -> Result<PublicKey, UnusableKey> {
     let numbers = numbers(jwk)?;
     if jwk.get("use").is_some_and(|its| !is_text(its, "sig")) {
         return Err(UnusableKey::NotForSignatures);

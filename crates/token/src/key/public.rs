@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::unusable::UnusableKey;
 use super::{jwk, pem, weak};
 use crate::algorithm::Algorithm;
-use crate::json::Object;
 use crate::jws::base64url;
 
 /// Longer texts than this are no single key.
@@ -63,11 +62,6 @@ impl PublicKey {
             return jwk::pasted(text.trim());
         }
         Self::new(pem::numbers(text)?, None, None)
-    }
-
-    /// Reads a JWK that somebody shows to prove that it is theirs.
-    pub(crate) fn from_jwk(jwk: &Object<'_>) -> Result<Self, UnusableKey> {
-        jwk::public_key(jwk)
     }
 
     /// Checks the numbers, and that they fit a stated algorithm.
@@ -156,7 +150,7 @@ impl PublicKey {
     }
 
     /// The key as aws-lc verifies with it, for this algorithm and no other.
-    pub(crate) fn parsed(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, UnusableKey> {
+    pub(super) fn parsed(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, UnusableKey> {
         if !self.algorithms().contains(&algorithm) {
             return Err(UnusableKey::WrongAlgorithm);
         }
@@ -193,7 +187,7 @@ impl Curve {
     }
 
     /// The point, if it is on the curve.
-    fn parse(self, x: &[u8], y: &[u8]) -> Result<ParsedPublicKey, UnusableKey> {
+    pub(super) fn parse(self, x: &[u8], y: &[u8]) -> Result<ParsedPublicKey, UnusableKey> {
         let algorithm: &'static EcdsaVerificationAlgorithm = match self {
             Self::P256 => &ECDSA_P256_SHA256_FIXED,
             Self::P384 => &ECDSA_P384_SHA384_FIXED,
