@@ -85,7 +85,7 @@ test("A3: a fourth code within the hour is not sent, and the form says when one 
 
   await again.click();
 
-  await form.getByText(/^That was too often\. Try again in \d+ minutes\.$/).waitFor();
+  await form.getByText(/^No new code can be sent for now\. Try again in \d+ minutes\.$/).waitFor();
   await until("no further code can be asked for", () => again.isDisabled());
   assert.equal(mail.letters.length, 3);
   await tab.shot("code-limit");

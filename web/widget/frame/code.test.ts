@@ -42,7 +42,7 @@ describe("an address proven by a code, A3", () => {
   it.each([
     [{ status: 401, error: { code: "wrong_code", message: "" } }, "That is not the code that we sent. Check it and try again."],
     [{ status: 401, error: { code: "code_expired", message: "" } }, "This code is no longer good. Send a new one."],
-    [{ status: 429, error: { code: "rate_limited", message: "" } }, "That was too often. Try again in a minute."],
+    [{ status: 429, error: { code: "rate_limited", message: "" } }, "No new code can be sent for now. Try again in a minute."],
   ])("is not proven by what the server refuses: %j", async (refusal, words) => {
     const someone = await stranger();
     await someone.chat.code.send("sarah@example.com");
@@ -77,6 +77,18 @@ describe("an address proven by a code, A3", () => {
 
     await someone.until(() => form(someone)?.waits === false);
     expect(form(someone)?.problem).toBeNull();
+  });
+
+  it("may be another one at once: limits are for each address", async () => {
+    const someone = await stranger();
+    await someone.chat.code.send("sarah@example.com");
+    server.trap("POST", /code$/, { status: 429, error: { code: "rate_limited", message: "" } });
+    await someone.chat.code.send("sarah@example.com");
+
+    someone.chat.code.mend();
+    await someone.chat.code.send("miller@example.com");
+
+    expect(form(someone)).toMatchObject({ step: "code", email: "miller@example.com", waits: false });
   });
 
   it("that comes too late does not open the form again", async () => {

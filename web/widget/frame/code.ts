@@ -40,7 +40,8 @@ export class Code {
 
   /** Back to the address, to mend it. */
   mend(): void {
-    this.#change({ step: "address", problem: null });
+    clearTimeout(this.#wait);
+    this.#change({ step: "address", waits: false, problem: null });
   }
 
   /** Has a code sent. */

@@ -50,7 +50,7 @@ export const words = {
   codeExpired: "This code is no longer good. Send a new one.",
   codeFailed: "That did not work. Try again in a moment.",
   codeUnavailable: "Codes cannot be sent at the moment.",
-  codeLimit: (minutes: number) => `That was too often. Try again in ${minutes === 1 ? "a minute" : `${minutes} minutes`}.`,
+  codeLimit: (minutes: number) => `No new code can be sent for now. Try again in ${minutes === 1 ? "a minute" : `${minutes} minutes`}.`,
   confirm: "Confirm",
   sendAgain: "Send a new code",
   otherAddress: "Use another address",
