@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::{
     causes::Causes, client::Proxies, config::Config, hub::Hub, jwks::Refreshes, limits::Limits,
     mail::Mailer, possession::Freshness, sites::Sites, tasks::Tasks, turns::Turns,
+    verifications::Verifications,
 };
 
 /// How often a node looks whether something was written beside it.
@@ -51,6 +52,7 @@ pub struct Handles {
     pub(crate) freshness: Freshness,
     pub(crate) proxies: Proxies,
     pub(crate) limits: Limits,
+    pub(crate) verifications: Arc<Verifications>,
     pub(crate) refreshes: Refreshes,
     /// The one door out.
     pub(crate) outbound: Outbound,
@@ -99,12 +101,16 @@ impl App {
             None => Codes::Unavailable,
         };
         let agent = Agent::new(store.clone(), engine, runner, codes);
+        let verifications = Arc::new(Verifications::new(store.clone()));
+        let writer = verifications.clone();
+        tasks.spawn_last(async move |ended| writer.write_behind(ended).await);
         let turns = Turns::new(agent.clone(), hub.clone(), tasks.clone());
         let unfinished = store.conversations_with_a_turn().await?;
         turns.resume(unfinished).await?;
         let app = Self(Arc::new(Handles {
             proxies: Proxies::new(config.trusted_proxies.clone()),
             limits: Limits::new(config.limits),
+            verifications,
             config,
             freshness: Freshness::new(store.clone()),
             store,

@@ -14,7 +14,7 @@ mod shell;
 mod visitor;
 mod wire;
 
-pub(crate) use error::ApiError;
+pub(crate) use error::{ApiError, NO_GOOD_TOKEN};
 
 use axum::{
     Router,

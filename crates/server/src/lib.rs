@@ -27,6 +27,7 @@ mod settings;
 mod sites;
 mod tasks;
 mod turns;
+mod verifications;
 
 pub use app::App;
 pub use client::Peer;

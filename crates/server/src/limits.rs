@@ -33,12 +33,14 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use maitred_core::scope::Scope;
+use maitred_core::{id::AgentId, scope::Scope};
 
 use crate::client::Network;
 
 /// A bucket is full again after that long.
 const MINUTE: i64 = 60_000_000;
+/// How many refused tokens of an agent are explained in a minute, for the log alone.
+const DIAGNOSES: u32 = 120;
 /// The most keys that one limit remembers.
 const MAX_KEYS: usize = 65_536;
 
@@ -58,6 +60,7 @@ pub(crate) struct Limits {
     anonymous_sessions: Limit<(Network, Scope)>,
     refused_api_keys: Limit<Network>,
     requests: Limit<Network>,
+    diagnoses: Limit<AgentId>,
 }
 
 /// What a refused token says of where it is from.
@@ -83,6 +86,7 @@ impl Limits {
             anonymous_sessions: Limit::new(allowed.anonymous_sessions),
             refused_api_keys: Limit::new(allowed.refused_api_keys),
             requests: Limit::new(allowed.requests),
+            diagnoses: Limit::new(DIAGNOSES),
         }
     }
 
@@ -116,6 +120,11 @@ impl Limits {
     /// Counts a request.
     pub(crate) fn request(&self, from: Network, now: Timestamp) -> Result<(), TooMany> {
         self.requests.take(from, now)
+    }
+
+    /// Counts a refused token of an agent that is to be explained (rule K7).
+    pub(crate) fn diagnosis(&self, agent: AgentId, now: Timestamp) -> Result<(), TooMany> {
+        self.diagnoses.take(agent, now)
     }
 }
 

@@ -13,6 +13,9 @@ pub(crate) struct Tasks {
     tracker: TaskTracker,
     stopping: CancellationToken,
     cut: CancellationToken,
+    /// What goes on until all others have ended.
+    last: TaskTracker,
+    ended: CancellationToken,
 }
 
 impl Tasks {
@@ -20,6 +23,15 @@ impl Tasks {
     /// or at once after [`cut`](Self::cut).
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tracker.spawn(task);
+    }
+
+    /// Runs a task that outlives all others, since it works for them: it is told
+    /// when they have ended, and then ends within moments.
+    pub(crate) fn spawn_last<F>(&self, task: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.last.spawn(task(self.ended.clone()));
     }
 
     /// Does something to its end, even if whoever waits for it goes away: a
@@ -56,6 +68,9 @@ impl Tasks {
         }
         self.cut.cancel();
         _ = tokio::time::timeout(LAST_MOMENT, self.tracker.wait()).await;
+        self.ended.cancel();
+        self.last.close();
+        self.last.wait().await;
     }
 }
 
@@ -82,6 +97,27 @@ mod tests {
         _ = begin.send(());
 
         assert_eq!(ended.await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn what_is_spawned_last_outlives_all_others() {
+        let tasks = Tasks::default();
+        let (other_ended, has_ended) = oneshot::channel();
+        let (tell, told) = oneshot::channel();
+        tasks.spawn_last(|ended| async move {
+            ended.cancelled().await;
+            _ = tell.send(has_ended.await);
+        });
+        let stopping = tasks.stopping();
+        tasks.spawn(async move {
+            stopping.cancelled().await;
+            tokio::task::yield_now().await;
+            _ = other_ended.send(());
+        });
+
+        tasks.stop(Duration::from_secs(5)).await;
+
+        assert_eq!(told.await, Ok(Ok(())));
     }
 
     #[tokio::test]

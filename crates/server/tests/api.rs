@@ -28,4 +28,5 @@ mod api {
     mod sessions;
     mod tokens;
     mod turns;
+    mod verifications;
 }

@@ -1,7 +1,7 @@
 //! Agents and their environments.
 
 use maitred_core::{
-    agent::{Agent, Settings},
+    agent::{Agent, Enforcement, Settings},
     id::AgentId,
     scope::{Environment, Scope},
 };
@@ -13,6 +13,7 @@ use crate::{
     db::{all, execute, optional, optional_in},
     installation::bump_changes,
     row::{SettingsJson, json, parsed, time, to_json},
+    verifications::has_good_token,
 };
 
 type AgentRow = (String, String, i64);
@@ -93,6 +94,9 @@ impl Store {
     }
 
     /// Replaces what is set for one environment. False if there is no such agent.
+    ///
+    /// [`StoreError::NoGoodToken`] if that would begin to require tokens where
+    /// none was accepted yet (rule E1).
     pub async fn change_settings(
         &self,
         scope: Scope,
@@ -110,6 +114,9 @@ impl Store {
     /// Changes some of what is set for one environment, and nothing that somebody
     /// else changes meanwhile. What is set now, if there is such an environment.
     /// What `amend` refuses is not changed at all.
+    ///
+    /// [`StoreError::NoGoodToken`] if tokens are to be required from now on and none
+    /// was accepted yet: nobody could chat (rule E1).
     pub async fn amend_settings<E: From<StoreError>>(
         &self,
         scope: Scope,
@@ -134,6 +141,10 @@ impl Store {
         amend(&mut settings)?;
         if settings == before {
             return Ok(Some(settings));
+        }
+        let requires = |settings: &Settings| settings.enforcement == Enforcement::Required;
+        if requires(&settings) && !requires(&before) && !has_good_token(&mut tx, scope).await? {
+            return Err(StoreError::NoGoodToken.into());
         }
         let (before, after) = (SettingsJson::from(&before), SettingsJson::from(&settings));
         execute!(&mut tx, WRITE, agent, environment, to_json(&after)).map_err(StoreError::from)?;

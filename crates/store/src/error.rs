@@ -40,6 +40,9 @@ pub enum StoreError {
     /// A second message under one client id says something else (rule R1).
     #[error("a message with this id says something else")]
     IdempotencyMismatch,
+    /// Without a good token seen, requiring one would lock everybody out (rule E1).
+    #[error("no good token was seen in this environment yet")]
+    NoGoodToken,
     /// A sealed secret does not open with this master key.
     #[error("the master key does not open `{0}`")]
     Sealed(String),

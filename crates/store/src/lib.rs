@@ -46,6 +46,7 @@ mod seal;
 mod sessions;
 mod sweep;
 mod undo;
+mod verifications;
 
 pub use actions::StoredAction;
 pub use api_keys::ApiKey;
@@ -71,3 +72,7 @@ pub use seal::MasterKey;
 pub use sessions::{Found, Opened, Opening, Returning};
 pub use sweep::Swept;
 pub use undo::{By, Merge, Split, Undone};
+pub use verifications::{
+    ACCEPTED, Attempt, EnforcementDay, EnforcementReport, KeyImpact, KeyUsage, Verification,
+    VerificationFilter,
+};

@@ -9,6 +9,8 @@ pub struct Swept {
     pub spent_tokens: u64,
     /// Marks of those who were logged out everywhere.
     pub marks: u64,
+    /// Entries of the verification log that were kept for long enough.
+    pub verifications: u64,
 }
 
 impl Store {
@@ -18,6 +20,7 @@ impl Store {
         let swept = Swept {
             spent_tokens: self.sweep_spent(&mut tx).await?,
             marks: self.sweep_marks(&mut tx).await?,
+            verifications: self.sweep_verifications(&mut tx).await?,
         };
         tx.commit().await?;
         Ok(swept)

@@ -30,4 +30,5 @@ mod suite {
     mod secrecy;
     mod sessions;
     mod undo;
+    mod verifications;
 }

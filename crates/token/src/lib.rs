@@ -49,8 +49,8 @@ pub use crate::key::{
 pub use crate::mint::{AssertionKey, mint_hs256, thumbprint};
 pub use crate::possession::{Asked, BadProof, NotAThumbprint, Proof, ProofKey};
 pub use crate::refusal::{
-    ActorFault, AudienceFault, IssuerFault, KidFault, Malformed, Part, Refusal, Refused, Stage,
-    Trace,
+    ActorFault, AudienceFault, IssuerFault, KidFault, Malformed, Part, Refusal, Refused, Span,
+    Stage, Trace,
 };
 pub use crate::secret::{BadSecret, Secret, SecretKind, checksum};
 pub use crate::self_test::{SelfTestFailed, self_test};

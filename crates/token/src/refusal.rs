@@ -285,8 +285,9 @@ impl Trace {
     }
 }
 
-/// Seconds in the largest unit that leaves at least two of it.
-pub(crate) struct Span(pub(crate) i64);
+/// Seconds, in words: in the largest unit that leaves at least two of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Span(pub i64);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

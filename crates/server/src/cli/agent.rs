@@ -1,6 +1,9 @@
 //! `maitred agent`: agents and their environments.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use clap::Subcommand;
@@ -9,12 +12,18 @@ use maitred_core::{
     message::Name,
 };
 
+use maitred_store::{EnforcementDay, Store, StoreError};
+use serde_json::{Value, json};
+
 use super::{
     Usage,
     data::{Data, Where, fields},
     policy::{self, PolicyArgs},
 };
-use crate::settings::{Change, SignInUrl};
+use crate::{
+    http::NO_GOOD_TOKEN,
+    settings::{Change, SignInUrl},
+};
 
 /// What can be done with agents.
 #[derive(Debug, Subcommand)]
@@ -125,18 +134,24 @@ impl AgentCommand {
                 };
                 let store = place.data.open().await?;
                 let (agent, _) = place.found(&store).await?;
-                let settings = store
+                let amended = store
                     .amend_settings(place.scope(), |settings| {
                         change.make(settings).map_err(Usage::because)
                     })
-                    .await?
-                    .context("the agent was there a moment ago")?;
-                show(&place, &agent, &settings)
+                    .await;
+                if let Err(error) = &amended
+                    && let Some(StoreError::NoGoodToken) = error.downcast_ref()
+                {
+                    writeln!(io::stderr(), "error: {error}\nhint: {NO_GOOD_TOKEN}")?;
+                    return Ok(ExitCode::from(1));
+                }
+                let settings = amended?.context("the agent was there a moment ago")?;
+                show(&place, &store, &agent, &settings).await
             }
             Self::Show { place } => {
                 let store = place.data.open().await?;
                 let (agent, settings) = place.found(&store).await?;
-                show(&place, &agent, &settings)
+                show(&place, &store, &agent, &settings).await
             }
         }
     }
@@ -147,7 +162,14 @@ fn parsed(origins: &[String]) -> anyhow::Result<Vec<Origin>> {
     origins.map_err(Usage::because)
 }
 
-fn show(place: &Where, agent: &Agent, settings: &Settings) -> anyhow::Result<ExitCode> {
+async fn show(
+    place: &Where,
+    store: &Store,
+    agent: &Agent,
+    settings: &Settings,
+) -> anyhow::Result<ExitCode> {
+    let report = store.enforcement_report(place.scope()).await?;
+    let would_refuse: Vec<Value> = report.days.iter().map(|it| day(place, it)).collect();
     let origins: Vec<&str> = settings.origins.iter().map(Origin::as_str).collect();
     let mut shown = fields! {
         agent: agent.id.to_string(),
@@ -157,7 +179,18 @@ fn show(place: &Where, agent: &Agent, settings: &Settings) -> anyhow::Result<Exi
         sign_in_url: settings.sign_in_url,
         enforcement: settings.enforcement.as_str(),
         proof_of_possession: settings.proof_of_possession.as_str(),
+        last_good_token_at: report.good_token_at.map(|at| format!("{at:.0}")),
+        required_would_refuse: would_refuse,
     };
     shown.extend(policy::shown(settings));
     place.data.print(shown)
+}
+
+/// What `required` would have refused on one day: counted under `report`.
+fn day(place: &Where, it: &EnforcementDay) -> Value {
+    if place.data.json {
+        json!({ "day": it.day.to_string(), "sessions": it.strangers })
+    } else {
+        format!("{} on {},", it.strangers, it.day).into()
+    }
 }

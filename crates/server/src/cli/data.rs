@@ -49,14 +49,11 @@ pub(crate) struct Where {
 impl Where {
     /// The agent and what is set for this environment of it, or how to find one.
     pub(crate) async fn found(&self, store: &Store) -> anyhow::Result<(Agent, Settings)> {
-        let agent = store.agent(self.agent).await?;
+        let agent = self.data.known(store, self.agent).await?;
         let settings = store.settings(self.scope()).await?;
-        agent.zip(settings).with_context(|| {
-            format!(
-                "there is no agent `{}`\nhint: `maitred agent list` names them",
-                self.agent
-            )
-        })
+        settings
+            .map(|settings| (agent, settings))
+            .with_context(|| format!("`{}` has no such environment", self.agent))
     }
 
     pub(crate) fn scope(&self) -> Scope {
@@ -102,6 +99,13 @@ impl Data {
         let mut out = io::stdout().lock();
         writeln!(out, "{}", serde_json::to_string(value)?)?;
         Ok(())
+    }
+
+    /// The agent by that id, or how to find one.
+    pub(crate) async fn known(&self, store: &Store, id: AgentId) -> anyhow::Result<Agent> {
+        store.agent(id).await?.with_context(|| {
+            format!("there is no agent `{id}`\nhint: `maitred agent list` names them")
+        })
     }
 
     /// One thing: a JSON object, or a line for each of its fields.
@@ -162,7 +166,8 @@ pub(crate) use fields;
 /// What is told of one thing, in this order.
 pub(crate) type Fields = Vec<(&'static str, Value)>;
 
-fn object(fields: Fields) -> Value {
+/// As a JSON object.
+pub(crate) fn object(fields: Fields) -> Value {
     fields
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))

@@ -1,4 +1,6 @@
-//! `maitred token`: for trying things.
+//! `maitred token`: for trying things, and for seeing what came of others.
+
+mod log;
 
 use std::{
     io::{self, Write},
@@ -40,6 +42,8 @@ pub(crate) enum TokenCommand {
         #[command(flatten)]
         place: Where,
     },
+    /// Show what came of the tokens that were shown, newest last
+    Log(log::Log),
     /// Say why a token is accepted or refused, step by step
     Check {
         /// A file that holds the token and nothing else; without one, standard input
@@ -59,6 +63,7 @@ impl TokenCommand {
                 expires_in,
                 place,
             } => mint(&place, sub, email, name, expires_in).await,
+            Self::Log(log) => log.run().await,
             Self::Check { file, place } => check(&place, file.as_deref()).await,
         }
     }

@@ -87,6 +87,8 @@ pub(crate) enum ApiError {
     AlreadyUndone,
     #[error("this was too long ago to be undone")]
     TooLateToUndo,
+    #[error("no good token was seen in this environment yet, so nobody could chat")]
+    NoGoodToken,
     #[error("someone else changed this first")]
     Conflict,
     #[error("the disk is full")]
@@ -98,6 +100,9 @@ pub(crate) enum ApiError {
     #[error("something went wrong on our side")]
     Internal(#[source] anyhow::Error),
 }
+
+/// How one gets to where tokens can be required (rule E1).
+pub(crate) const NO_GOOD_TOKEN: &str = "set `report`, open your site as a logged-in user until the chat greets them by name, then try again";
 
 /// What is written into the body of an error, once the request's id is known.
 #[derive(Clone, Debug)]
@@ -151,11 +156,40 @@ impl ApiError {
             Self::OtherHost { .. } => (StatusCode::MISDIRECTED_REQUEST, "other_host"),
             Self::AlreadyUndone => (StatusCode::CONFLICT, "already_undone"),
             Self::TooLateToUndo => (StatusCode::CONFLICT, "too_late_to_undo"),
+            Self::NoGoodToken => (StatusCode::CONFLICT, "no_good_token"),
             Self::Conflict => (StatusCode::CONFLICT, "conflict"),
             Self::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, "storage_full"),
             Self::StorageAway => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
             Self::Panicked | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
+    }
+
+    /// The precise code, for the verification log: what the client is told may be less.
+    pub(crate) fn code(&self) -> &'static str {
+        let refused = self.refused_token();
+        refused.map_or_else(|| self.class().1, |refused| refused.refusal.code())
+    }
+
+    /// What is wrong with the token, if it is that.
+    pub(crate) fn refused_token(&self) -> Option<&Refused> {
+        if let Self::RefusedToken(refused, _) = self {
+            Some(refused)
+        } else {
+            None
+        }
+    }
+
+    /// Whether it says that a token is no good here. What is our own fault, or
+    /// nobody's, is counted for nobody (rule L3).
+    pub(crate) fn is_the_tokens_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::RefusedToken(..)
+                | Self::KeyRevoked
+                | Self::TokenRevoked
+                | Self::TokenReplayed
+                | Self::OriginNotAllowed(_)
+        )
     }
 
     fn hint(&self) -> Option<String> {
@@ -164,7 +198,7 @@ impl ApiError {
                 Some(refused.refusal.hint())
             }
             Self::RefusedToken(..) => Some(
-                "production does not say why until the signature is good; the server's log does, and so does staging"
+                "production does not say why until the signature is good; `maitred token log` does, and so does staging"
                     .to_owned(),
             ),
             Self::OriginNotAllowed(origin) => {
@@ -210,6 +244,7 @@ impl ApiError {
                 Some("try again in a moment; `maitred key list` says what is wrong".to_owned())
             }
             Self::Key(error) => error.hint().map(str::to_owned),
+            Self::NoGoodToken => Some(NO_GOOD_TOKEN.to_owned()),
             Self::TooLarge => Some(format!("send at most {MAX_BODY} bytes")),
             Self::TokenRevoked => Some(
                 "sign in again and make a new token, with `iat`; for as long as clocks may differ after the logout, new ones are refused too"
@@ -288,6 +323,7 @@ impl From<StoreError> for ApiError {
         }
         match error {
             StoreError::Conflict => Self::Conflict,
+            StoreError::NoGoodToken => Self::NoGoodToken,
             StoreError::KeyRevoked => Self::KeyRevoked,
             StoreError::TokenRevoked => Self::TokenRevoked,
             StoreError::TokenReplayed => Self::TokenReplayed,

@@ -49,7 +49,9 @@ pub(super) async fn open(
     {
         let error = ApiError::OriginNotAllowed(body.page_origin.clone());
         return Err(match body.token {
-            Some(_) => Attempt::new(&app, &site, from, &body.page_origin).refused(error),
+            Some(token) => {
+                Attempt::new(&app, &site, from, &body.page_origin, &token).refused(error)
+            }
             None => error,
         });
     }
@@ -72,7 +74,11 @@ pub(super) async fn open(
             let now = app.store.clock.now();
             app.limits.anonymous_session(from, site.scope, now)?;
             let until = now + app.config.anonymous_for;
-            app.store.open_anonymous(opening, visitor, until).await?
+            let opened = app.store.open_anonymous(opening, visitor, until).await?;
+            if site.settings.enforcement == Enforcement::Report {
+                app.verifications.count_stranger(site.scope);
+            }
+            opened
         }
         Some(token) => {
             let before = match visitor {
@@ -155,15 +161,7 @@ pub(super) async fn log_out(
 /// Under `required`, who is not vouched for has no chat (rule E1).
 pub(super) fn refuse_strangers(site: &Site) -> Result<(), ApiError> {
     match site.settings.enforcement {
-        Enforcement::Optional => Ok(()),
-        Enforcement::Report => {
-            tracing::info!(
-                agent.id = %site.scope.agent,
-                environment = %site.scope.environment,
-                "`required` would have refused this visitor"
-            );
-            Ok(())
-        }
+        Enforcement::Optional | Enforcement::Report => Ok(()),
         Enforcement::Required => {
             let sign_in_url = site.settings.sign_in_url.clone();
             Err(ApiError::TokenRequired { sign_in_url })
@@ -208,7 +206,7 @@ async fn exchange(
     let tasks = app.tasks.clone();
     let exchanging = async move {
         let page_origin = toward.page_origin().to_owned();
-        let mut attempt = Attempt::new(&app, &site, from, &page_origin);
+        let mut attempt = Attempt::new(&app, &site, from, &page_origin, &token);
         let result = match toward {
             Toward::Contact(opening, before) => {
                 open_verified(&app, &mut attempt, &site, &token, opening, before).await

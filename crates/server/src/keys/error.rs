@@ -136,6 +136,7 @@ impl From<StoreError> for KeyError {
             | StoreError::Conflict
             | StoreError::KeyRevoked
             | StoreError::TokenRevoked
+            | StoreError::NoGoodToken
             | StoreError::TokenReplayed
             | StoreError::IdempotencyMismatch
             | StoreError::NotCommitted(_)

@@ -42,7 +42,7 @@ fn body_of(route: &Route) -> Option<Value> {
         }
         ("POST", "/api/agents" | "/api/api-keys") => Some(json!({ "name": "mine" })),
         ("PUT", path) if path.ends_with("/origins") => Some(json!({ "origins": [] })),
-        ("PATCH", path) if path.ends_with("/policy") => Some(json!({ "enforcement": "required" })),
+        ("PATCH", path) if path.ends_with("/policy") => Some(json!({ "enforcement": "report" })),
         ("POST", path) if path.ends_with("/tokens/check") => Some(json!({ "token": "a.b.c" })),
         (method, path) => panic!("say what a good request to {method} {path} carries"),
     }

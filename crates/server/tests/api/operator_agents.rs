@@ -190,6 +190,8 @@ async fn e1_a_policy_that_is_patched_counts_at_once_and_is_audited() {
     let operator = app.operator().await;
     let path = operator.path("production/policy");
     app.stranger().await;
+    let production = app.scope(maitred_core::scope::Environment::Production);
+    app.has_seen_a_good_token(production).await;
 
     let patched = operator
         .patch(&path, json!({ "enforcement": "required" }))
@@ -210,6 +212,32 @@ async fn e1_a_policy_that_is_patched_counts_at_once_and_is_audited() {
 }
 
 #[tokio::test]
+async fn e1_tokens_cannot_be_required_before_a_good_one_was_seen() {
+    let app = TestApp::new().await;
+    let operator = app.operator().await;
+    let path = operator.path("production/policy");
+
+    let patched = operator
+        .patch(
+            &path,
+            json!({ "enforcement": "required", "sign_in_url": null }),
+        )
+        .await;
+
+    assert_eq!(patched.status, StatusCode::CONFLICT);
+    insta::assert_json_snapshot!(patched.error(), @r#"
+    {
+      "code": "no_good_token",
+      "hint": "set `report`, open your site as a logged-in user until the chat greets them by name, then try again",
+      "message": "no good token was seen in this environment yet, so nobody could chat"
+    }
+    "#);
+    let policy = operator.get(&path).await.body;
+    assert_eq!(policy["enforcement"], "optional");
+    assert_eq!(policy["sign_in_url"], "https://shop.example/login");
+}
+
+#[tokio::test]
 async fn a_sign_in_link_is_taken_away_with_null() {
     let app = TestApp::new().await;
     let operator = app.operator().await;
@@ -226,6 +254,8 @@ async fn everything_of_a_policy_is_read_back_as_it_was_set() {
     let app = TestApp::new().await;
     let operator = app.operator().await;
     let path = operator.path("staging/policy");
+    let staging = app.scope(maitred_core::scope::Environment::Staging);
+    app.has_seen_a_good_token(staging).await;
     let policy = json!({
         "enforcement": "required",
         "proof_of_possession": "off",
@@ -248,7 +278,6 @@ async fn everything_of_a_policy_is_read_back_as_it_was_set() {
     assert_eq!(patched.body, policy);
     assert_eq!(operator.get(&path).await.body, policy);
     // What is set here is what the command line would have set.
-    let staging = app.scope(maitred_core::scope::Environment::Staging);
     let settings = app.store.settings(staging).await.unwrap().unwrap();
     assert!(settings.tokens.one_time && !settings.tokens.actors_allowed);
 }

@@ -362,6 +362,7 @@ async fn s1_the_database_holds_no_session_and_no_secret() {
 /// Switches enforcement in production, as somebody beside the server would.
 async fn enforce(app: &TestApp, enforcement: Enforcement) {
     let scope = app.scope(PRODUCTION);
+    app.has_seen_a_good_token(scope).await;
     let settings = app.store.settings(scope).await.unwrap().unwrap();
     app.store
         .change_settings(

@@ -25,7 +25,9 @@ use maitred_core::{
     message::Name,
     scope::{Environment, Scope},
 };
-use maitred_store::{KeyMaterial, KeyTerms, Location, MasterKey, SharedSecret, Store};
+use maitred_store::{
+    ACCEPTED, Attempt, KeyMaterial, KeyTerms, Location, MasterKey, SharedSecret, Store,
+};
 use maitred_token::{Algorithm, Secret, SecretKind, mint_hs256};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -135,6 +137,16 @@ impl TestApp {
     /// From here on, this text may not be logged.
     pub(crate) fn never_logs(&self, text: &str) {
         self.said.lock().unwrap().push(text.to_owned());
+    }
+
+    /// As if somebody had been let in before: tokens can be required then (rule E1).
+    pub(crate) async fn has_seen_a_good_token(&self, scope: Scope) {
+        let (key, _) = self.key(scope.environment);
+        let attempt = Attempt {
+            key: Some(key.to_string()),
+            ..Attempt::new(scope, self.clock.now(), ACCEPTED)
+        };
+        self.store.record(&[attempt], &[]).await.unwrap();
     }
 
     /// Everything in the database's files, as bytes.
