@@ -268,6 +268,25 @@ async fn k7_k8_a_key_that_is_there_already_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn k6_an_eleventh_active_key_is_a_conflict() {
+    let app = TestApp::new().await;
+    let operator = app.operator().await;
+    let path = operator.path("production/keys");
+    let there = keys(&operator, "production").await.len();
+    for _ in there..10 {
+        let made = operator.post(&path, json!({})).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    }
+
+    let eleventh = operator.post(&path, json!({})).await;
+
+    assert_eq!(eleventh.status, StatusCode::CONFLICT);
+    assert_eq!(eleventh.code(), "too_many_keys");
+    assert!(eleventh.body["error"]["hint"].is_string());
+    assert_eq!(keys(&operator, "production").await.len(), 10);
+}
+
+#[tokio::test]
 async fn k6_a_key_is_retired_until_a_date_and_not_longer() {
     let app = TestApp::new().await;
     let operator = app.operator().await;

@@ -185,7 +185,7 @@ async fn two_who_amend_different_settings_at_once_both_succeed() {
         let before = store.settings(site.scope).await.unwrap().unwrap();
         let enforcement = store.amend_settings(site.scope, |it| {
             it.enforcement = match it.enforcement {
-                Enforcement::Optional => Enforcement::Required,
+                Enforcement::Optional => Enforcement::Report,
                 Enforcement::Report | Enforcement::Required => Enforcement::Optional,
             };
             Ok::<_, StoreError>(())

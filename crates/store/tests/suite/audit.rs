@@ -40,14 +40,14 @@ async fn d6_a_changed_setting_is_told_from_what_to_what() {
 
     let amended = command_line
         .amend_settings(site.scope, |it| {
-            it.enforcement = Enforcement::Required;
+            it.enforcement = Enforcement::Report;
             Ok::<_, StoreError>(())
         })
         .await
         .unwrap();
 
     let expected = Settings {
-        enforcement: Enforcement::Required,
+        enforcement: Enforcement::Report,
         ..Settings::default()
     };
     assert_eq!(amended, Some(expected));
@@ -56,7 +56,7 @@ async fn d6_a_changed_setting_is_told_from_what_to_what() {
     assert_eq!(line.actor, Some(Actor::CommandLine));
     assert_eq!(
         line.body,
-        json!({ "enforcement": { "from": "optional", "to": "required" } })
+        json!({ "enforcement": { "from": "optional", "to": "report" } })
     );
 }
 

@@ -101,8 +101,8 @@ async fn whatever_servers_cache_moves_the_count_of_changes_and_another_process_s
     let site = store.site().await;
     let (scope, agent, until) = (site.scope, site.scope.agent, store.in_an_hour());
     let settings = Settings::default();
-    let required = Settings {
-        enforcement: Enforcement::Required,
+    let report = Settings {
+        enforcement: Enforcement::Report,
         ..Settings::default()
     };
     let mut seen = server.changes().await.unwrap();
@@ -117,7 +117,7 @@ async fn whatever_servers_cache_moves_the_count_of_changes_and_another_process_s
     }
 
     moves!(store.create_agent("Bob", &settings, &settings));
-    moves!(store.change_settings(scope, &required));
+    moves!(store.change_settings(scope, &report));
     moves!(store.insert_key(scope, &made(&[1; 32])));
     moves!(store.retire_key(scope, site.key, until));
     moves!(store.revoke_key(scope, site.key));
