@@ -15,9 +15,10 @@ use maitred_core::{
     scope::Environment,
     session::Session,
 };
-use maitred_store::{Posted, Store, StoreError};
+use maitred_store::{Notice, Posted, Store, StoreError};
 use maitred_token::AssertionKey;
 use secrecy::ExposeSecret;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
@@ -26,8 +27,9 @@ use crate::{
     verifications::Verifications,
 };
 
-/// How often a node looks whether something was written beside it.
-const LOOK_FOR_CHANGES: Duration = Duration::from_secs(1);
+/// How often a node looks whether something was written beside it: often enough
+/// that what must reach every node within a second does (rule K6).
+const LOOK_FOR_CHANGES: Duration = Duration::from_millis(500);
 
 /// How often what counts for nothing any more is forgotten.
 const TIDY_UP: Duration = Duration::from_secs(600);
@@ -63,6 +65,8 @@ pub struct Handles {
     /// Sends one-time codes, if the operator set a mail server.
     pub(crate) mailer: Option<Mailer>,
     pub(crate) tasks: Tasks,
+    /// Lets this node look now for what was written.
+    look: Notify,
 }
 
 impl App {
@@ -123,6 +127,7 @@ impl App {
             assertions,
             mailer,
             tasks,
+            look: Notify::new(),
         }));
         app.follow_changes().await?;
         app.tidy();
@@ -207,24 +212,21 @@ impl App {
         });
     }
 
-    /// Forgets what is kept warm, since something was written. Lets streams and
-    /// turns look whether their session still lives (rules K6, S6), and streams
-    /// whether what they show is still theirs (rule M2).
+    /// Something was written here that is kept warm, or that other nodes must know
+    /// of. This one need not wait for its next look.
     pub(crate) fn changed(&self) {
         self.sites.forget();
-        self.hub.announce_to_all(&Event::SessionsEnded);
-        self.hub.announce_to_all(&Event::Renumbered);
-        let app = self.clone();
-        self.tasks.spawn(async move {
-            if let Err(error) = app.turns.interrupt_ended(&app.store).await {
-                tracing::warn!(error = %Causes(&error), "cannot look whether turns may go on");
-            }
-        });
+        self.look.notify_one();
     }
 
-    /// Does the same when something was written beside this process.
+    /// Looks often whether something was written beside this process, by
+    /// another node or a command, and follows it.
     async fn follow_changes(&self) -> anyhow::Result<()> {
-        let mut seen = self.store.changes().await?;
+        let mut seen = Seen {
+            changes: self.store.changes().await?,
+            notice: self.store.last_notice().await?,
+            sessions_have_ended: false,
+        };
         let app = self.clone();
         let stopping = self.tasks.stopping();
         self.tasks.spawn(async move {
@@ -233,22 +235,53 @@ impl App {
             loop {
                 tokio::select! {
                     _ = tick.tick() => (),
+                    () = app.look.notified() => (),
                     () = stopping.cancelled() => return,
                 }
-                match app.store.changes().await {
-                    Ok(number) if number != seen => {
-                        seen = number;
-                        app.changed();
-                    }
-                    Ok(_) => (),
-                    Err(error) => {
-                        tracing::warn!(error = %Causes(&error), "cannot look for changes")
-                    }
+                if let Err(error) = app.look(&mut seen).await {
+                    tracing::warn!(error = %Causes(&error), "cannot look for changes");
                 }
             }
         });
         Ok(())
     }
+
+    /// Forgets what is kept warm if something of that changed. Lets streams and
+    /// turns look whether their session still lives (rules K6, S5, S6, S8), and
+    /// streams whether what they show is still theirs (rules M1, M2).
+    async fn look(&self, seen: &mut Seen) -> Result<(), StoreError> {
+        let changes = self.store.changes().await?;
+        if changes != seen.changes {
+            seen.changes = changes;
+            self.sites.forget();
+        }
+        for (number, notice) in self.store.notices_after(seen.notice).await? {
+            seen.notice = number;
+            match notice {
+                Notice::SessionsEnded(owner) => {
+                    seen.sessions_have_ended = true;
+                    match owner {
+                        Some(owner) => self.hub.announce(owner, Event::SessionsEnded),
+                        None => self.hub.announce_to_all(&Event::SessionsEnded),
+                    }
+                }
+                Notice::Renumbered(owner) => self.hub.announce(owner, Event::Renumbered),
+            }
+        }
+        if seen.sessions_have_ended {
+            self.turns.interrupt_ended(&self.store).await?;
+            seen.sessions_have_ended = false;
+        }
+        Ok(())
+    }
+}
+
+/// How far a node has read what was written beside it.
+struct Seen {
+    changes: i64,
+    notice: i64,
+    /// And turns have not been told yet.
+    sessions_have_ended: bool,
 }
 
 /// The key that signs our assertions in one environment, made on first start.

@@ -16,6 +16,7 @@ mod api {
     mod limits;
     mod marks;
     mod merges;
+    mod nodes;
     mod one_time;
     mod operator_access;
     mod operator_agents;

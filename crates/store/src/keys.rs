@@ -14,6 +14,7 @@ use crate::{
     db::{all, execute},
     installation::bump_changes,
     marks::take_site,
+    notices::Notice,
 };
 
 pub use insert::KeyConflict;
@@ -217,6 +218,7 @@ impl Store {
             self.audit(&mut tx, scope, Audited::KeyRevoked, told)
                 .await?;
             bump_changes(&mut tx).await?;
+            self.notify(&mut tx, Notice::SessionsEnded(None)).await?;
         }
         tx.commit().await?;
         Ok(found)

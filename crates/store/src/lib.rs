@@ -37,6 +37,7 @@ mod keys;
 mod knowledge;
 mod marks;
 mod merge;
+mod notices;
 mod one_time;
 mod open;
 mod page;
@@ -65,6 +66,7 @@ pub use keys::{
 pub use knowledge::Source;
 pub use marks::LoggedOut;
 pub use merge::Before;
+pub use notices::Notice;
 pub use one_time::Once;
 pub use open::{Location, Store};
 pub use page::{Cursor, NotACursor, Page};

@@ -13,14 +13,14 @@ use jiff::{SignedDuration, Timestamp};
 use maitred_core::{
     contact::Subject,
     id::{ContactId, SessionId},
-    scope::Scope,
+    scope::{Owner, Scope},
 };
 
 use crate::{
     KeyedFor, Store, StoreError,
     audit::Audited,
     db::{Tx, all_in, execute, optional_in},
-    installation::bump_changes,
+    notices::Notice,
     row::{parsed, time},
 };
 
@@ -99,7 +99,11 @@ impl Store {
         });
         self.audit(&mut tx, scope, Audited::LoggedOutEverywhere, told)
             .await?;
-        bump_changes(&mut tx).await?;
+        if let Some(contact) = contact.filter(|_| !sessions.is_empty()) {
+            let owner = Owner::Contact(contact);
+            self.notify(&mut tx, Notice::SessionsEnded(Some(owner)))
+                .await?;
+        }
         tx.commit().await?;
         Ok(Some(LoggedOut { contact, sessions }))
     }

@@ -14,6 +14,7 @@ use crate::{
     Store, StoreError,
     audit::Audited,
     db::{Tx, execute, optional_in},
+    notices::Notice,
     row::parsed,
 };
 
@@ -63,7 +64,7 @@ impl Store {
             agent.as_str(),
             environment
         )? > 0;
-        execute!(
+        let ended = execute!(
             tx,
             SESSIONS,
             visitor.to_string(),
@@ -74,6 +75,10 @@ impl Store {
         if let Some(conversation) = open.filter(|_| is_first) {
             self.bring_along(tx, scope, visitor, contact, conversation)
                 .await?;
+        }
+        if ended > 0 {
+            let owner = Owner::Visitor(visitor);
+            self.notify(tx, Notice::SessionsEnded(Some(owner))).await?;
         }
         Ok(())
     }
@@ -146,7 +151,6 @@ impl Store {
         )?;
         self.append_in(tx, id, Body::Status(Status::ContinuedFromBeforeSignIn))
             .await?;
-        renumber(tx, contact).await?;
         let told = serde_json::json!({
             "merge": merge.to_string(),
             "conversation": id.to_string(),
@@ -154,6 +158,16 @@ impl Store {
             "contact": contact.to_string(),
         });
         self.audit(tx, scope, Audited::ConversationMoved, told)
+            .await?;
+        self.renumber(tx, contact).await
+    }
+
+    /// Begins the numbering of a contact's events anew: whoever follows them, on
+    /// any node, must read everything again (rule R4). The last thing to be done.
+    pub(crate) async fn renumber(&self, tx: &mut Tx, contact: ContactId) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE contacts SET epoch = $2 WHERE id = $1";
+        execute!(tx, SQL, contact.to_string(), new_epoch())?;
+        self.notify(tx, Notice::Renumbered(Owner::Contact(contact)))
             .await
     }
 
@@ -164,12 +178,4 @@ impl Store {
         row.map(|(owner,)| parsed(&owner, "conversations", "owner"))
             .transpose()
     }
-}
-
-/// Begins the numbering of a contact's events anew: whoever follows them must
-/// read everything again (rule R4).
-pub(crate) async fn renumber(tx: &mut Tx, contact: ContactId) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE contacts SET epoch = $2 WHERE id = $1";
-    execute!(tx, SQL, contact.to_string(), new_epoch())?;
-    Ok(())
 }

@@ -12,6 +12,7 @@ use maitred_core::{
 use crate::{
     Store, StoreError, codes,
     db::{Tx, all_in, execute, optional, optional_in},
+    notices::Notice,
     row::{IdentityJson, json, parsed, time, to_json},
 };
 
@@ -203,6 +204,11 @@ impl Store {
                 )
             }
         }?;
+        if !ended.is_empty() {
+            let owner = session.owner();
+            self.notify(&mut tx, Notice::SessionsEnded(Some(owner)))
+                .await?;
+        }
         tx.commit().await?;
         ended
             .iter()

@@ -11,6 +11,8 @@ pub struct Swept {
     pub marks: u64,
     /// Entries of the verification log that were kept for long enough.
     pub verifications: u64,
+    /// What nodes told each other.
+    pub notices: u64,
 }
 
 impl Store {
@@ -21,6 +23,7 @@ impl Store {
             spent_tokens: self.sweep_spent(&mut tx).await?,
             marks: self.sweep_marks(&mut tx).await?,
             verifications: self.sweep_verifications(&mut tx).await?,
+            notices: self.sweep_notices(&mut tx).await?,
         };
         tx.commit().await?;
         Ok(swept)

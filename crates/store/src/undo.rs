@@ -13,8 +13,6 @@ use crate::{
     Store, StoreError,
     audit::Audited,
     db::{Tx, all, execute, optional_in},
-    installation::bump_changes,
-    merge::renumber,
     row::{parsed, time},
 };
 
@@ -141,8 +139,6 @@ impl Store {
             // Somebody was faster.
             return Ok(Some(Undone::Already));
         };
-        // Streams of the contact on other nodes must read everything again.
-        bump_changes(&mut tx).await?;
         tx.commit().await?;
         Ok(Some(Undone::Split(Split {
             conversation,
@@ -238,7 +234,6 @@ impl Store {
             by.as_str(),
             apart_text.as_str()
         )?;
-        renumber(tx, contact).await?;
         let told = serde_json::json!({
             "conversation": whole,
             "apart": apart_text,
@@ -247,6 +242,7 @@ impl Store {
         });
         self.audit(tx, scope, Audited::ConversationSplit, told)
             .await?;
+        self.renumber(tx, contact).await?;
         Ok(Some(apart))
     }
 }

@@ -25,8 +25,10 @@ mod suite {
     mod marks;
     mod merge;
     mod new_keys;
+    mod notices;
     mod one_time;
     mod possession;
+    mod rotate;
     mod secrecy;
     mod sessions;
     mod undo;

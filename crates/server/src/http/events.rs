@@ -106,7 +106,9 @@ impl Stream {
             app,
             visitor,
         };
-        if !comes_back {
+        // It may have ended before it was followed.
+        stream.look_whether_the_session_lives().await?;
+        if !comes_back && !stream.ended {
             stream.send("hello", Some(&stream.position.clone()), &Nothing {});
         }
         Ok(stream)

@@ -5,9 +5,13 @@ pub(crate) mod canary;
 pub(crate) mod post_office;
 pub(crate) mod provider;
 
+#[path = "../../../store/tests/suite/support/database.rs"]
+#[expect(dead_code, reason = "the storage suite needs all of it")]
+mod database;
+
 use std::{
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -25,15 +29,13 @@ use maitred_core::{
     message::Name,
     scope::{Environment, Scope},
 };
-use maitred_store::{
-    ACCEPTED, Attempt, KeyMaterial, KeyTerms, Location, MasterKey, SharedSecret, Store,
-};
+use maitred_store::{ACCEPTED, Attempt, KeyMaterial, KeyTerms, MasterKey, SharedSecret, Store};
 use maitred_token::{Algorithm, Secret, SecretKind, mint_hs256};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use self::browser::Browser;
+use self::{browser::Browser, database::Database};
 
 pub(crate) const ORIGIN: &str = "https://shop.example";
 pub(crate) const HOST: &str = "127.0.0.1:7070";
@@ -45,7 +47,8 @@ pub(crate) struct TestApp {
     pub(crate) clock: Clock,
     router: Router,
     keys: [(KeyId, Secret); 2],
-    dir: TempDir,
+    database: Arc<Database>,
+    dir: Arc<TempDir>,
     /// What visitors said, of which nothing may be logged (rule D3).
     said: Mutex<Vec<String>>,
 }
@@ -99,8 +102,9 @@ impl TestApp {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-03-01T12:00:00Z".parse().unwrap());
         let master = MasterKey::at(&dir.path().join("master.key")).unwrap();
-        let location = Location::Sqlite(dir.path().join("maitred.db"));
-        let store = Store::open(&location, master, clock.clone()).await.unwrap();
+        let database = Database::new(dir.path()).await;
+        let store = Store::open(database.location(), master, clock.clone());
+        let store = store.await.unwrap();
         let site = Settings {
             origins: vec![Origin::parse(ORIGIN).unwrap()],
             sign_in_url: Some("https://shop.example/login".to_owned()),
@@ -122,7 +126,29 @@ impl TestApp {
             clock,
             router: router(app),
             keys,
-            dir,
+            database: Arc::new(database),
+            dir: Arc::new(dir),
+            said: Mutex::default(),
+        }
+    }
+
+    /// Another node of the same installation: a server of its own, that shares the
+    /// database and the master key and nothing else.
+    pub(crate) async fn another_node(&self) -> Self {
+        let master = MasterKey::at(&self.dir.path().join("master.key")).unwrap();
+        let store = Store::open(self.database.location(), master, self.clock.clone());
+        let store = store.await.unwrap();
+        let script = self.dir.path().join("script.json");
+        let app = config(self.dir.path().to_owned(), &script, &[]);
+        let app = App::new(app, store.clone()).await.unwrap();
+        Self {
+            agent: self.agent,
+            store,
+            clock: self.clock.clone(),
+            router: router(app),
+            keys: self.keys.clone(),
+            database: self.database.clone(),
+            dir: self.dir.clone(),
             said: Mutex::default(),
         }
     }

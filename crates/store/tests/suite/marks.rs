@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use maitred_core::{contact::Subject, id::AgentId, scope::Scope, session::Ended};
-use maitred_store::{Found, Location, LoggedOut, Proven, StoreError};
+use maitred_core::{
+    contact::Subject,
+    id::AgentId,
+    scope::{Owner, Scope},
+    session::Ended,
+};
+use maitred_store::{Found, Location, LoggedOut, Notice, Proven, StoreError};
 
 use super::support::{Site, TestStore, identity, was};
 
@@ -32,7 +37,7 @@ async fn s6_all_sessions_of_the_subject_end_and_nobody_elses() {
     let tom = site.meets("tom").await;
     let in_staging = site.staging().await.meets("sarah").await;
     let elsewhere = store.site().await.meets("sarah").await;
-    let changes = store.changes().await.unwrap();
+    let last = store.last_notice().await.unwrap();
 
     let done = store
         .log_out_everywhere(site.scope, &subject("sarah"))
@@ -53,7 +58,9 @@ async fn s6_all_sessions_of_the_subject_end_and_nobody_elses() {
     for other in [tom, in_staging, elsewhere] {
         assert!(other.is_live().await);
     }
-    assert!(store.changes().await.unwrap() > changes, "nodes look");
+    let told = store.notices_after(last).await.unwrap();
+    let hers = Notice::SessionsEnded(Some(Owner::Contact(done.contact.unwrap())));
+    assert_eq!(told, [(last + 1, hers)]);
     assert_eq!(
         store.audited().await.last().unwrap(),
         "logged_out_everywhere"

@@ -172,16 +172,21 @@ impl<'s> Site<'s> {
 
     /// The other environment of the same agent.
     pub(crate) async fn staging(&self) -> Self {
-        let scope = Scope {
-            environment: Environment::Staging,
-            ..self.scope
-        };
+        let scope = self.staging_scope();
         let key = self.store.keys(scope).await.unwrap()[0].id;
         Self {
             store: self.store,
             scope,
             key,
             browser: self.browser,
+        }
+    }
+
+    /// The other environment of the same agent, whatever is in it.
+    pub(crate) fn staging_scope(&self) -> Scope {
+        Scope {
+            environment: Environment::Staging,
+            ..self.scope
         }
     }
 
