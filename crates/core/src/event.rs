@@ -1,5 +1,7 @@
 //! What the outside may learn while a turn runs.
 
+use aws_lc_rs::rand;
+
 use crate::{
     conversation::Entry,
     id::{ConversationId, EntryId},
@@ -58,6 +60,13 @@ impl std::fmt::Display for Position {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}", self.epoch, self.number)
     }
+}
+
+/// A fresh epoch for the numbering of one owner's events (rule R4).
+pub fn new_epoch() -> String {
+    let mut bytes = [0; 9];
+    rand::fill(&mut bytes).expect("the operating system's generator works from boot on");
+    maitred_token::base64url(&bytes)
 }
 
 impl std::str::FromStr for Position {

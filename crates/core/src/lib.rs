@@ -23,5 +23,6 @@ pub mod identity;
 pub mod message;
 pub mod policy;
 pub mod scope;
+pub mod secret;
 pub mod session;
 pub mod turn;

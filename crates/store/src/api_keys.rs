@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use maitred_core::{
     id::{AgentId, ApiKeyId},
     message::Name,
-    session::{Secret, SecretFor, new_secret},
+    secret::{Secret, SecretFor, new_secret},
 };
 
 use crate::{

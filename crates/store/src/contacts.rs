@@ -2,9 +2,9 @@
 
 use maitred_core::{
     contact::{Contact, Record, Subject},
+    event::new_epoch,
     id::ContactId,
     scope::Scope,
-    session::new_epoch,
 };
 
 use crate::{

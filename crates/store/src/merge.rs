@@ -5,9 +5,9 @@
 use jiff::SignedDuration;
 use maitred_core::{
     conversation::{Body, Status},
+    event::new_epoch,
     id::{ContactId, ConversationId, MergeId, VisitorId},
     scope::{Owner, Scope},
-    session::new_epoch,
 };
 
 use crate::{

@@ -4,9 +4,11 @@
 
 use jiff::Timestamp;
 use maitred_core::{
+    event::new_epoch,
     id::{SessionId, VisitorId},
     scope::{Owner, Scope},
-    session::{Ended, Holder, ProofKey, Secret, SecretFor, Session, new_epoch, new_secret},
+    secret::{Secret, SecretFor, new_secret},
+    session::{Ended, Holder, ProofKey, Session},
 };
 
 use crate::{

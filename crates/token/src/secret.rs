@@ -20,6 +20,8 @@ const RANDOM_BYTES_FOR_HS512: usize = 48;
 /// What those are in base64url.
 const RANDOM_CHARS: [usize; 2] = [43, 64];
 const CHECKSUM_CHARS: usize = 6;
+/// Of either kind.
+const PREFIX_CHARS: usize = "mtd_live_".len();
 
 /// What a secret is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +108,14 @@ impl Secret {
         Ok(Self {
             kind,
             text: text.into(),
+        })
+    }
+
+    /// The one that a text begins with, if it begins with one.
+    pub fn at_start_of(text: &str) -> Option<Self> {
+        RANDOM_CHARS.into_iter().find_map(|random| {
+            let chars = PREFIX_CHARS + random + CHECKSUM_CHARS;
+            Self::parse(text.get(..chars)?).ok()
         })
     }
 

@@ -31,7 +31,7 @@ use maitred_core::{
     agent::{Agent, Settings},
     id::{AgentId, ApiKeyId, KeyId, MergeId},
     scope::{Environment, Scope},
-    session::{Secret, SecretFor},
+    secret::{Secret, SecretFor},
 };
 use maitred_store::{Actor, ApiKey, Store};
 use serde::Deserialize;

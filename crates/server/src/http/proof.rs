@@ -6,10 +6,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderValue, Method, request::Parts},
 };
-use maitred_core::{
-    agent::ProofOfPossession,
-    session::{ProofKey, Secret},
-};
+use maitred_core::{agent::ProofOfPossession, secret::Secret, session::ProofKey};
 use maitred_token::{Asked, BadProof, Proof};
 
 use super::{error::ApiError, wire};

@@ -10,7 +10,8 @@ use maitred_core::{
     event::Event,
     identity::{Identity, greeting},
     scope::{Owner, Scope},
-    session::{Holder, Secret, SecretFor, Session},
+    secret::{Secret, SecretFor},
+    session::{Holder, Session},
 };
 use maitred_store::{Before, Once, Opened, Opening, Proven, Returning};
 use maitred_token::Verified;

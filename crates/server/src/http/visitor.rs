@@ -10,7 +10,8 @@ use axum::{
 };
 use maitred_core::{
     scope::Scope,
-    session::{Secret, SecretFor, Session},
+    secret::{Secret, SecretFor},
+    session::Session,
 };
 use maitred_store::Found;
 use serde::de::DeserializeOwned;

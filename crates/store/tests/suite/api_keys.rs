@@ -3,7 +3,7 @@
 use maitred_core::{
     id::ApiKeyId,
     message::Name,
-    session::{SecretFor, new_secret},
+    secret::{SecretFor, new_secret},
 };
 
 use super::support::TestStore;

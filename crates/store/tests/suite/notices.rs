@@ -1,6 +1,6 @@
 //! What nodes tell each other.
 
-use maitred_core::session::{Secret, SecretFor};
+use maitred_core::secret::{Secret, SecretFor};
 use maitred_store::{Found, Notice, Store};
 
 use super::support::{Person, TestStore, identity};

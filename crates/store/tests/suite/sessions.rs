@@ -2,7 +2,8 @@
 
 use maitred_core::{
     identity::Identity,
-    session::{Ended, Holder, SecretFor, new_secret},
+    secret::{SecretFor, new_secret},
+    session::{Ended, Holder},
 };
 use maitred_store::{Found, Proven, StoreError};
 

@@ -13,7 +13,8 @@ use maitred_core::{
     identity::{Email, Identity},
     message::MessageText,
     scope::{Environment, Owner, Scope},
-    session::{Holder, ProofKey, Secret, SecretFor},
+    secret::{Secret, SecretFor},
+    session::{Holder, ProofKey},
 };
 pub(crate) use maitred_store::Before;
 use maitred_store::{

@@ -2,7 +2,7 @@
 
 use maitred_core::{
     id::{ConversationId, MergeId},
-    session::Secret,
+    secret::Secret,
 };
 use maitred_store::{By, Notice, Replay, Split, Undone};
 

@@ -107,28 +107,28 @@ pub(super) fn leaks(text: &str) -> Vec<Leak> {
             .bytes()
             .position(|b| !b.is_ascii_alphanumeric() && b != b'-' && b != b'_');
         let word = &rest[..end.unwrap_or(rest.len())];
-        let Some((what, secret)) = secret(word) else {
+        let Some((what, last_four)) = secret(word) else {
             continue;
         };
         leaks.push(Leak {
             what,
             line: text[..at].matches('\n').count() + 1,
-            last_four: secret[secret.len() - 4..].to_owned(),
+            last_four,
         });
     }
     leaks
 }
 
-/// The secret that a word begins with. A signing secret's checksum must be right,
-/// so that an example in a text is not taken for one.
-fn secret(word: &str) -> Option<(&'static str, &str)> {
-    const SIGNING_CHARS: usize = "mtd_live_".len() + 43 + 6;
-    let signing = word.get(..SIGNING_CHARS);
-    if let Some(secret) = signing.filter(|it| Secret::parse(it).is_ok()) {
-        return Some(("a signing secret", secret));
+/// The secret that a word begins with: what it is, and its last four characters. A
+/// signing secret's checksum must be right, so that an example in a text is not
+/// taken for one.
+fn secret(word: &str) -> Option<(&'static str, String)> {
+    if let Some(secret) = Secret::at_start_of(word) {
+        return Some(("a signing secret", secret.last_four().to_owned()));
     }
     let (prefix, what) = BEARERS
         .into_iter()
         .find(|(prefix, _)| word.starts_with(prefix))?;
-    (word.len() >= prefix.len() + BEARER_CHARS).then_some((what, word))
+    let is_whole = word.len() >= prefix.len() + BEARER_CHARS;
+    is_whole.then(|| (what, word[word.len() - 4..].to_owned()))
 }

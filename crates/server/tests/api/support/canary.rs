@@ -10,21 +10,11 @@ use std::{
     time::Duration,
 };
 
+use maitred_core::secret::find_secret;
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// How our own secrets begin, and how every JWT does: `{"`.
-const BEGINNINGS: [&str; 6] = [
-    "mtd_live_",
-    "mtd_test_",
-    "mtd_session_",
-    "mtd_visitor_",
-    "mtd_api_",
-    "eyJ",
-];
-/// Shorter ones are the names of things, such as `mtd_session_…` in a sentence.
-const LONG_ENOUGH: usize = 16;
 /// Every address that the tests sign tokens for or type in.
 const ADDRESSES: &str = "@example.com";
 
@@ -68,24 +58,9 @@ pub(crate) async fn until_logged(text: &str) -> String {
 
 /// The line around the first secret in a text.
 pub(crate) fn found_in(text: &str) -> Option<&str> {
-    let at = BEGINNINGS
-        .iter()
-        .flat_map(|beginning| {
-            text.match_indices(beginning)
-                .map(|(at, _)| (at, beginning.len()))
-        })
-        .find(|(at, len)| is_long(&text[at + len..]))
-        .map(|(at, _)| at)
-        .or_else(|| text.find(ADDRESSES))?;
+    let at = find_secret(text).or_else(|| text.find(ADDRESSES))?;
     let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
     text[start..].lines().next()
-}
-
-fn is_long(rest: &str) -> bool {
-    rest.bytes()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-        .count()
-        >= LONG_ENOUGH
 }
 
 fn kept() -> MutexGuard<'static, Vec<u8>> {

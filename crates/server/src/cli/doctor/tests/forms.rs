@@ -1,6 +1,6 @@
 //! How tags, policies and secrets may be written.
 
-use maitred_token::{Secret, SecretKind};
+use maitred_token::{Algorithm, Secret, SecretKind};
 use reqwest::Url;
 
 use super::super::{markup::Markup, policy::Policy, secrets::leaks};
@@ -143,8 +143,12 @@ fn an_inline_script_runs_by_nonce_by_hash_or_where_all_do() {
 
 #[test]
 fn k1_a_signing_secret_is_known_by_its_checksum() {
-    for kind in [SecretKind::Live, SecretKind::Test] {
-        let secret = Secret::generate(kind);
+    for (kind, algorithm) in [
+        (SecretKind::Live, Algorithm::Hs256),
+        (SecretKind::Test, Algorithm::Hs256),
+        (SecretKind::Live, Algorithm::Hs512),
+    ] {
+        let secret = Secret::generate_for(kind, algorithm).unwrap();
         let text = secret.expose();
         for shown in [
             text.to_owned(),

@@ -1,0 +1,220 @@
+//! Conversations and what stands in them.
+
+use jiff::Timestamp;
+use maitred_core::{
+    action::Outcome,
+    conversation::{self as core, Author, Body, Message},
+    id::{CallId, ConversationId, EntryId},
+};
+use maitred_store::Posted;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+#[derive(Serialize)]
+pub(in crate::http) struct Conversation {
+    id: ConversationId,
+    title: Option<String>,
+    opened_at: Timestamp,
+    updated_at: Timestamp,
+    closed_at: Option<Timestamp>,
+    last_message: Option<LastMessage>,
+    from_before_sign_in: bool,
+}
+
+#[derive(Serialize)]
+struct LastMessage {
+    by: &'static str,
+    text: String,
+    at: Timestamp,
+}
+
+impl From<core::Conversation> for Conversation {
+    fn from(conversation: core::Conversation) -> Self {
+        Self {
+            id: conversation.id,
+            title: conversation.title,
+            opened_at: conversation.opened_at,
+            updated_at: conversation.updated_at,
+            closed_at: conversation.closed_at,
+            last_message: conversation.last_message.map(|it| LastMessage {
+                by: author(it.by),
+                text: it.text,
+                at: it.at,
+            }),
+            from_before_sign_in: conversation.from_before_sign_in,
+        }
+    }
+}
+
+/// `POST /v1/conversations`: nothing can be set yet.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct Empty {}
+
+/// `POST /v1/conversations/{id}/messages`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct NewMessage {
+    pub(in crate::http) id: Uuid,
+    pub(in crate::http) text: String,
+}
+
+/// What a message became.
+#[derive(Serialize)]
+pub(in crate::http) struct PostedMessage {
+    entry: Option<Entry>,
+    duplicate: bool,
+}
+
+impl From<Posted> for PostedMessage {
+    fn from(posted: Posted) -> Self {
+        match posted {
+            Posted::New(appended) => Self {
+                entry: appended
+                    .events
+                    .into_iter()
+                    .next()
+                    .and_then(|it| Entry::visible(&it.entry)),
+                duplicate: false,
+            },
+            Posted::Duplicate(entry) => Self {
+                entry: Entry::visible(&entry),
+                duplicate: true,
+            },
+        }
+    }
+}
+
+/// An entry as a visitor may see it.
+#[derive(Serialize)]
+pub(in crate::http) struct Entry {
+    id: EntryId,
+    conversation: ConversationId,
+    number: i64,
+    at: Timestamp,
+    #[serde(flatten)]
+    body: EntryBody,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum EntryBody {
+    Message {
+        by: &'static str,
+        text: String,
+        citations: Vec<Citation>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client_id: Option<Uuid>,
+    },
+    Call {
+        call: CallId,
+        action: String,
+        phase: &'static str,
+        label: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        outcome: Option<&'static str>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        details: Vec<(String, String)>,
+    },
+    Status {
+        status: &'static str,
+        text: &'static str,
+    },
+}
+
+#[derive(Serialize)]
+struct Citation {
+    number: usize,
+    title: String,
+    url: String,
+}
+
+impl Entry {
+    /// What a visitor sees of it; nothing, if it is the agent's own business.
+    pub(in crate::http) fn visible(entry: &core::Entry) -> Option<Self> {
+        let body = match entry.body.clone() {
+            Body::Message(message) => EntryBody::message(message),
+            Body::CallAsked(_) => return None,
+            Body::CallStarted {
+                call,
+                action,
+                label,
+                details,
+            } => EntryBody::Call {
+                call,
+                action,
+                phase: "started",
+                label,
+                outcome: None,
+                details,
+            },
+            Body::CallFinished {
+                call,
+                action,
+                label,
+                outcome,
+            } => EntryBody::Call {
+                call,
+                action,
+                phase: "finished",
+                label,
+                outcome: Some(match outcome {
+                    Outcome::Succeeded(_) => "succeeded",
+                    Outcome::Failed(_) => "failed",
+                    Outcome::Refused(_) => "refused",
+                    Outcome::Unknown => "unknown",
+                }),
+                details: Vec::new(),
+            },
+            Body::Status(status) => EntryBody::Status {
+                status: status_name(status),
+                text: status.words(),
+            },
+        };
+        Some(Self {
+            id: entry.id,
+            conversation: entry.conversation,
+            number: entry.number,
+            at: entry.added_at,
+            body,
+        })
+    }
+}
+
+impl EntryBody {
+    fn message(message: Message) -> Self {
+        let citations = message
+            .citations
+            .into_iter()
+            .enumerate()
+            .map(|(at, citation)| Citation {
+                number: at + 1,
+                title: citation.title,
+                url: citation.url,
+            });
+        Self::Message {
+            by: author(message.by),
+            text: message.text,
+            citations: citations.collect(),
+            client_id: message.client_id,
+        }
+    }
+}
+
+fn author(author: Author) -> &'static str {
+    match author {
+        Author::Visitor => "visitor",
+        Author::Agent => "agent",
+        Author::Operator => "operator",
+    }
+}
+
+fn status_name(status: core::Status) -> &'static str {
+    match status {
+        core::Status::ContinuedFromBeforeSignIn => "continued_from_before_sign_in",
+        core::Status::Resumed => "resumed",
+        core::Status::Interrupted => "interrupted",
+        core::Status::GaveUp => "gave_up",
+        core::Status::Cancelled => "cancelled",
+    }
+}
