@@ -134,7 +134,7 @@ impl<'a> Attempt<'a> {
         } = &self.known;
         store::Attempt {
             page_origin: is_like_an_origin(self.page_origin).then(|| self.page_origin.to_owned()),
-            key: trace.key.clone(),
+            key: trace.source.clone(),
             algorithm: trace.algorithm.map(|it| it.name().to_owned()),
             age: trace.age,
             lifetime: trace.lifetime,

@@ -23,7 +23,9 @@ use axum::{
     routing::{delete, get, patch, post},
 };
 
-use self::operator::{agents, api_keys, audit, contacts, keys, merges, policy, tokens};
+use self::operator::{
+    agents, api_keys, audit, contacts, keys, merges, policy, tokens, verifications,
+};
 use crate::app::App;
 
 pub(crate) use self::operator::wire::CheckedToken;
@@ -81,6 +83,14 @@ pub fn router(app: App) -> Router {
         .route(
             "/api/agents/{agent}/environments/{environment}/keys/{key}",
             patch(keys::retire).delete(keys::revoke),
+        )
+        .route(
+            "/api/agents/{agent}/environments/{environment}/keys/{key}/impact",
+            get(keys::impact),
+        )
+        .route(
+            "/api/agents/{agent}/verifications",
+            get(verifications::list),
         )
         .route("/api/agents/{agent}/tokens/check", post(tokens::check))
         .route("/api/agents/{agent}/contacts", get(contacts::list))

@@ -11,6 +11,7 @@
 //! nodes. So every entry comes once and in order, and a slow reader costs nothing.
 
 mod follow;
+mod words;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -27,6 +28,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::{follow::Follower, words::Words};
 use crate::causes::Causes;
 
 /// The code of attempts that a limit turned away.

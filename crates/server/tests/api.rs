@@ -23,6 +23,7 @@ mod api {
     mod operator_contacts;
     mod operator_keys;
     mod operator_tokens;
+    mod operator_verifications;
     mod pages;
     mod policy;
     mod possession;

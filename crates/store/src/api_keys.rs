@@ -105,6 +105,15 @@ impl Store {
         row.map(key_from).transpose()
     }
 
+    /// The key by that id, also if it was revoked.
+    pub async fn api_key_by_id(&self, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
+        const SQL: &str = "
+            SELECT id, name, agent_id, last_four, created_at, last_used_at, revoked_at
+            FROM api_keys WHERE id = $1";
+        let row = optional!(&self.db, ApiKeyRow, SQL, id.to_string())?;
+        row.map(key_from).transpose()
+    }
+
     /// Notes that a key was used now, unless that was noted within the minute.
     pub async fn note_use(&self, key: &ApiKey) -> Result<(), StoreError> {
         const SQL: &str = "

@@ -42,7 +42,7 @@ pub struct Attempt {
     pub attempts: u64,
     /// Where the page said it was loaded from, if that looks like an origin.
     pub page_origin: Option<String>,
-    /// The key that the token named, or that made its signature.
+    /// Our id of the key that the token named, or that made its signature.
     pub key: Option<String>,
     /// That key's algorithm.
     pub algorithm: Option<String>,
@@ -108,6 +108,10 @@ pub struct VerificationFilter {
     pub code: Option<String>,
     /// Those that were refused only.
     pub refused: bool,
+    /// Of one key only.
+    pub key: Option<String>,
+    /// From then on only.
+    pub since: Option<Timestamp>,
 }
 
 impl VerificationFilter {
@@ -118,6 +122,8 @@ impl VerificationFilter {
             environment: None,
             code: None,
             refused: false,
+            key: None,
+            since: None,
         }
     }
 }
@@ -176,8 +182,10 @@ impl Store {
             FROM verifications v LEFT JOIN contacts c ON c.id = v.contact_id
                 AND c.agent_id = v.agent_id AND c.environment = v.environment
             WHERE v.agent_id = $1 AND v.environment = coalesce($2, v.environment)
-                AND v.code = coalesce($3, v.code) AND v.code <> coalesce($4, '') AND v.number < $5
-            ORDER BY v.number DESC LIMIT $6";
+                AND v.code = coalesce($3, v.code) AND v.code <> coalesce($4, '')
+                AND coalesce(v.key_id, '') = coalesce($5, v.key_id, '') AND v.at >= $6
+                AND v.number < $7
+            ORDER BY v.number DESC LIMIT $8";
         self.read(SQL, filter, below.unwrap_or(i64::MAX), limit)
             .await
     }
@@ -197,8 +205,10 @@ impl Store {
             FROM verifications v LEFT JOIN contacts c ON c.id = v.contact_id
                 AND c.agent_id = v.agent_id AND c.environment = v.environment
             WHERE v.agent_id = $1 AND v.environment = coalesce($2, v.environment)
-                AND v.code = coalesce($3, v.code) AND v.code <> coalesce($4, '') AND v.number > $5
-            ORDER BY v.number LIMIT $6";
+                AND v.code = coalesce($3, v.code) AND v.code <> coalesce($4, '')
+                AND coalesce(v.key_id, '') = coalesce($5, v.key_id, '') AND v.at >= $6
+                AND v.number > $7
+            ORDER BY v.number LIMIT $8";
         self.read(SQL, filter, above, limit).await
     }
 
@@ -231,6 +241,8 @@ impl Store {
             filter.environment.map(Environment::as_str),
             filter.code.as_deref(),
             filter.refused.then_some(ACCEPTED),
+            filter.key.as_deref(),
+            filter.since.map_or(i64::MIN, Timestamp::as_microsecond),
             edge,
             count(limit),
         )?;

@@ -225,7 +225,7 @@ fn steps(at: Check, verdict: &Result<Verified, Refused>) -> Vec<Step> {
         Err(refused) if check == at => Outcome::Failed {
             code: refused.refusal.code(),
             message: refused.refusal.to_string(),
-            fix: fix(&refused.refusal, trace),
+            fix: refused.refusal.fix(trace),
         },
         Err(_) if check > at => Outcome::NotReached,
         Ok(_) | Err(_) => Outcome::Passed(found(check, trace)),
@@ -275,22 +275,5 @@ fn times(trace: &Trace) -> String {
             Span(lifetime)
         ),
         None => format!("good for another {}", Span(lifetime)),
-    }
-}
-
-/// The hint, and what the times tell of the site's clock.
-fn fix(refusal: &Refusal, trace: &Trace) -> String {
-    match (refusal, trace.age) {
-        (Refusal::TokenExpired { .. }, Some(age)) => format!(
-            "if it was made just now, your server's clock is {} behind; else make a fresh token for each page",
-            Span(age)
-        ),
-        (Refusal::IssuedInFuture { ahead }, _) => {
-            format!(
-                "set your server's clock, which is {} ahead of ours",
-                Span(*ahead)
-            )
-        }
-        _ => refusal.hint(),
     }
 }

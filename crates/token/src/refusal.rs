@@ -216,6 +216,23 @@ impl Refusal {
         };
         hint.to_owned()
     }
+
+    /// The hint, and what the times tell of the site's clock.
+    pub fn fix(&self, trace: &Trace) -> String {
+        match (self, trace.age) {
+            (Self::TokenExpired { .. }, Some(age)) => format!(
+                "if it was made just now, your server's clock is {} behind; else make a fresh token for each page",
+                Span(age)
+            ),
+            (Self::IssuedInFuture { ahead }, _) => {
+                format!(
+                    "set your server's clock, which is {} ahead of ours",
+                    Span(*ahead)
+                )
+            }
+            _ => self.hint(),
+        }
+    }
 }
 
 /// A refused token: why, when, and what is known.

@@ -274,6 +274,15 @@ impl ApiError {
         }
     }
 
+    /// What its reader is told.
+    pub(crate) fn told(&self) -> Told {
+        Told {
+            code: self.class().1,
+            message: self.sentence(),
+            hint: self.hint(),
+        }
+    }
+
     fn sentence(&self) -> String {
         if let Self::RefusedToken(refused, environment) = self
             && !may_be_precise(refused, *environment)
@@ -343,12 +352,7 @@ impl IntoResponse for ApiError {
         if let Self::Internal(cause) = &self {
             tracing::error!(error = format!("{cause:#}"), "a request failed");
         }
-        let (status, code) = self.class();
-        let told = Told {
-            code,
-            message: self.sentence(),
-            hint: self.hint(),
-        };
+        let (status, told) = (self.class().0, self.told());
         let mut response = status.into_response();
         if let Self::RateLimited(TooMany { retry_after })
         | Self::TooManyCodes(TooMany { retry_after })

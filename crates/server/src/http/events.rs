@@ -41,6 +41,13 @@ pub(super) async fn follow(
         let frame = stream.next().await?;
         Some((Ok::<_, Infallible>(Bytes::from(frame)), stream))
     });
+    Ok(streamed(frames))
+}
+
+/// The answer that such a stream is.
+pub(super) fn streamed(
+    frames: impl futures_util::Stream<Item = Result<Bytes, Infallible>> + Send + 'static,
+) -> Response {
     let mut response = Body::from_stream(frames).into_response();
     let headers = response.headers_mut();
     headers.insert(
@@ -49,7 +56,7 @@ pub(super) async fn follow(
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    response
 }
 
 /// Where the client was. One that says it was somewhere, but not where, is taken

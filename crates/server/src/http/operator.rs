@@ -19,6 +19,7 @@ pub(super) mod keys;
 pub(super) mod merges;
 pub(super) mod policy;
 pub(super) mod tokens;
+pub(super) mod verifications;
 pub(super) mod wire;
 
 use std::str::FromStr;
@@ -61,6 +62,17 @@ impl Operator {
             return Err(ApiError::ForOneAgent);
         }
         Ok(self)
+    }
+
+    /// Whether their key still counts, for what stays open.
+    pub(super) async fn still_counts(&self, app: &App) -> bool {
+        match app.store.api_key_by_id(self.key.id).await {
+            Ok(key) => key.is_some_and(|key| key.revoked_at.is_none()),
+            Err(error) => {
+                tracing::warn!(error = %Causes(&error), "cannot look whether an API key counts");
+                false
+            }
+        }
     }
 
     fn may_see(&self, agent: AgentId) -> bool {

@@ -70,11 +70,14 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
 }
 
 fn refused_body(rejection: JsonRejection) -> ApiError {
-    let text = rejection.body_text();
+    refused(&rejection.body_text())
+}
+
+fn refused(text: &str) -> ApiError {
     match text.find("unknown field") {
         // axum puts a sentence of its own in front of serde's.
         Some(at) => ApiError::UnknownField(text[at..].to_owned()),
-        None => ApiError::BadRequest(without_what_was_sent(&text)),
+        None => ApiError::BadRequest(without_what_was_sent(text)),
     }
 }
 
@@ -93,7 +96,7 @@ fn without_what_was_sent(text: &str) -> String {
     format!("{}…{}", &text[..from], &text[to.unwrap_or(text.len())..])
 }
 
-/// The query. What it holds too much of is passed over.
+/// The query. What it holds too much of is passed over, unless its type refuses it.
 pub(super) struct Query<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
@@ -103,7 +106,7 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
         extract::Query::from_request_parts(parts, app)
             .await
             .map(|extract::Query(value)| Self(value))
-            .map_err(|error| ApiError::BadRequest(error.body_text()))
+            .map_err(|error| refused(&error.body_text()))
     }
 }
 

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use maitred_core::{id::KeyId, scope::Environment};
-use maitred_store::FetchedSet;
+use maitred_store::{FetchedSet, VerificationFilter};
 use maitred_token::AssertionKey;
 use serde_json::{Value, json};
 
@@ -372,4 +372,25 @@ async fn k6_a_revoked_set_vouches_for_nobody() {
         .send(axum::http::Method::GET, "/v1/session", Some(session), None)
         .await;
     assert_eq!(answer.code(), "session_revoked");
+}
+
+#[tokio::test]
+async fn l1_a_token_of_a_set_is_logged_with_our_id_of_the_set() {
+    let site = Trusting::new().await;
+    let mut expired = site.app.claims("sarah");
+    expired.insert("exp".to_owned(), 1_600.into());
+    let expired = id_token(&site.key, expired);
+
+    assert_accepted(&site.shown(&site.key).await);
+    assert_eq!(site.shown_token(&expired).await.code(), "token_expired");
+
+    let filter = VerificationFilter {
+        key: Some(site.set.to_string()),
+        ..VerificationFilter::of(site.app.agent)
+    };
+    eventually(async || {
+        let log = site.app.store.verifications(&filter, None, 10).await;
+        log.unwrap().len() == 2
+    })
+    .await;
 }

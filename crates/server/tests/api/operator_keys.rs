@@ -61,6 +61,7 @@ async fn k1_a_made_key_counts_at_once_and_its_secret_is_told_once() {
     }
     insta::assert_json_snapshot!(shown, @r#"
     {
+      "accepted_today": 0,
       "algorithm": "HS256",
       "audiences": [],
       "created_at": "2026-03-01T12:00:00Z",
@@ -70,6 +71,7 @@ async fn k1_a_made_key_counts_at_once_and_its_secret_is_told_once() {
       "kid": "…",
       "kind": "secret",
       "last_four": "…",
+      "last_used_at": null,
       "state": "active"
     }
     "#);

@@ -566,6 +566,14 @@ pub(crate) struct Event {
 }
 
 impl Events {
+    /// Those of a body.
+    pub(crate) fn of(body: Body) -> Self {
+        Self {
+            body,
+            buffer: String::new(),
+        }
+    }
+
     /// The next event; `None` at the end of the stream.
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {

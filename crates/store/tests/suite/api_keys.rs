@@ -23,6 +23,10 @@ async fn an_api_key_is_found_by_its_text_and_by_no_other() {
 
     assert_eq!(store.api_key(&secret).await.unwrap(), Some(deploy.clone()));
     assert_eq!(store.api_key(&of_the_shop).await.unwrap(), Some(shop));
+    assert_eq!(
+        store.api_key_by_id(deploy.id).await.unwrap(),
+        Some(deploy.clone())
+    );
     let unknown = new_secret(SecretFor::ApiKey);
     assert_eq!(store.api_key(&unknown).await.unwrap(), None);
     assert_eq!(deploy.last_four, secret.last_four());

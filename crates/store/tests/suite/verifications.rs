@@ -162,6 +162,39 @@ async fn l1_entries_are_filtered_by_environment_and_by_what_came_of_them() {
 }
 
 #[tokio::test]
+async fn l1_entries_are_filtered_by_their_key_and_by_when_they_were_made() {
+    let store = TestStore::new().await;
+    let site = store.site().await;
+    let other_key = Attempt {
+        key: Some("key_other".to_owned()),
+        ..site.refused("key_revoked")
+    };
+    store
+        .records(&[site.accepted("sarah"), other_key, site.refused("malformed")])
+        .await;
+    store.passes(1);
+    let since = Some(store.now());
+    store.records(&[site.refused("too_large")]).await;
+    let all = all_of(site.scope);
+
+    let of_key = VerificationFilter {
+        key: Some(site.key.to_string()),
+        ..all.clone()
+    };
+    let lately = VerificationFilter {
+        since,
+        ..all.clone()
+    };
+
+    assert_eq!(store.codes(&of_key).await, [ACCEPTED]);
+    assert_eq!(store.codes(&lately).await, ["too_large"]);
+    let since = store.verifications_since(&of_key, 0, 10).await.unwrap();
+    assert_eq!(since.len(), 1);
+    let since = store.verifications_since(&lately, 0, 10).await.unwrap();
+    assert_eq!(since.len(), 1);
+}
+
+#[tokio::test]
 async fn d1_nobody_reads_the_log_of_another_agent() {
     let store = TestStore::new().await;
     let (site, other) = (store.site().await, store.site().await);

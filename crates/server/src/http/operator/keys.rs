@@ -7,7 +7,7 @@ use maitred_store::StoredKey;
 
 use super::{
     Named, OfEnvironment, Part,
-    wire::{BroughtKey, CreatedKey, ImportedKey, KeyView, NewKey, RetiredKey},
+    wire::{BroughtKey, CreatedKey, ImportedKey, KeyImpactView, KeyView, NewKey, RetiredKey},
 };
 use crate::{
     app::App,
@@ -31,12 +31,14 @@ pub(in crate::http) async fn list(
     let store = &of.operator.store;
     let keys = store.keys(of.scope).await?;
     let sets = store.fetched_sets(of.scope).await?;
+    let usage = store.key_usage(of.scope).await?;
     let list = part.of(
         keys,
         |key: &StoredKey| key.id,
         |key| {
             let set = sets.iter().find(|set| set.key == key.id);
-            KeyView::new(&key, set)
+            let usage = usage.iter().find(|usage| usage.key == key.id.to_string());
+            KeyView::new(&key, set, usage)
         },
     )?;
     Ok(Json(list))
@@ -113,12 +115,25 @@ pub(in crate::http) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// `GET …/keys/{key}/impact`: what would break if it were revoked now (rule K6).
+pub(in crate::http) async fn impact(
+    of: OfEnvironment,
+    Named(key): Named<KeyId>,
+) -> Result<Json<KeyImpactView>, ApiError> {
+    // It must be a key of this environment: the counts know no others' either way.
+    view(&of, key).await?;
+    let impact = of.operator.store.key_impact(of.scope, key).await?;
+    Ok(Json(impact.into()))
+}
+
 async fn view(of: &OfEnvironment, id: KeyId) -> Result<KeyView, ApiError> {
     let store = &of.operator.store;
     let keys = store.keys(of.scope).await?;
     let sets = store.fetched_sets(of.scope).await?;
     let key = keys.iter().find(|key| key.id == id);
     let set = sets.iter().find(|set| set.key == id);
-    key.map(|key| KeyView::new(key, set))
+    let usage = store.key_usage(of.scope).await?;
+    let usage = usage.iter().find(|usage| usage.key == id.to_string());
+    key.map(|key| KeyView::new(key, set, usage))
         .ok_or(ApiError::NotFound("key"))
 }

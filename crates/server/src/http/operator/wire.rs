@@ -4,6 +4,7 @@ mod contacts;
 mod keys;
 mod policy;
 mod tokens;
+mod verifications;
 
 use jiff::Timestamp;
 use maitred_core::{
@@ -20,6 +21,7 @@ pub(crate) use self::{
     keys::{BroughtKey, CreatedKey, ImportedKey, KeyView, NewKey, RetiredKey},
     policy::{Origins, Policy, PolicyPatch},
     tokens::{CheckedToken, TokenToCheck},
+    verifications::{KeyImpactView, VerificationView},
 };
 use crate::settings::{BadSetting, Change};
 

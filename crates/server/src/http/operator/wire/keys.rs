@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use maitred_core::id::KeyId;
-use maitred_store::{FetchedSet, KeyMaterial, KeyState, KeyTerms, StoredKey};
+use maitred_store::{FetchedSet, KeyMaterial, KeyState, KeyTerms, KeyUsage, StoredKey};
 use maitred_token::{Algorithm, PublicKey, SetTerms};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,6 +28,8 @@ pub(crate) struct KeyView {
     #[serde(skip_serializing_if = "Option::is_none")]
     revoked_at: Option<Timestamp>,
     created_at: Timestamp,
+    accepted_today: i64,
+    last_used_at: Option<Timestamp>,
     issuer: Option<String>,
     audiences: Vec<String>,
     #[serde(flatten)]
@@ -60,7 +62,7 @@ struct Failure {
 }
 
 impl KeyView {
-    pub(crate) fn new(key: &StoredKey, set: Option<&FetchedSet>) -> Self {
+    pub(crate) fn new(key: &StoredKey, set: Option<&FetchedSet>, usage: Option<&KeyUsage>) -> Self {
         let (state, accepted_until, revoked_at) = match key.state {
             KeyState::Active => ("active", None, None),
             KeyState::Retiring(until) => ("retiring", Some(until), None),
@@ -82,6 +84,8 @@ impl KeyView {
             accepted_until,
             revoked_at,
             created_at: key.created_at,
+            accepted_today: usage.map_or(0, |usage| usage.accepted_today),
+            last_used_at: usage.map(|usage| usage.last_used_at),
             issuer: material.issuer().map(str::to_owned),
             audiences: material.audiences().to_vec(),
             material: MaterialView::new(material, set),
