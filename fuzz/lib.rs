@@ -1,12 +1,16 @@
 //! What the targets share: keys, and what holds of every verdict.
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::hmac;
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+};
 use maitred_token::{
-    Algorithm, Explanation, Key, KeySet, Outcome, Policy, PublicKey, SetTerms, Verified, Verifier,
-    base64url, diagnose,
+    Algorithm, Explanation, Key, KeySet, Outcome, Policy, ProofKey, PublicKey, SetTerms, Verified,
+    Verifier, base64url, diagnose,
 };
 
 /// When all tokens are checked, in unix seconds.
@@ -42,6 +46,69 @@ pub fn signed(which: usize, header: &[u8], claims: &[u8]) -> String {
         None => base64url(SIGNERS.ed25519.sign(message.as_bytes()).as_ref()),
     };
     format!("{message}.{signature}")
+}
+
+/// Makes proofs of possession.
+pub struct Prover {
+    pair: EcdsaKeyPair,
+    /// Its public half.
+    pub jwk: String,
+    /// What a proof of it says that it is by.
+    pub key: ProofKey,
+}
+
+/// Made once: the key is as good as any other.
+pub static PROVER: LazyLock<Prover> = LazyLock::new(|| {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a fresh key");
+    let point = pair.public_key().as_ref();
+    let (x, y) = (base64url(&point[1..33]), base64url(&point[33..]));
+    let jwk = format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#);
+    let key = ProofKey::of_coordinates(&x, &y);
+    Prover { pair, jwk, key }
+});
+
+impl Prover {
+    /// A proof of exactly these parts, with a good signature.
+    pub fn sign(&self, header: &[u8], claims: &[u8]) -> String {
+        let message = format!("{}.{}", base64url(header), base64url(claims));
+        let signature = self.pair.sign(&SystemRandom::new(), message.as_bytes());
+        let signature = signature.expect("a good key signs");
+        format!("{message}.{}", base64url(signature.as_ref()))
+    }
+}
+
+/// How far what was made up has come.
+pub struct Count {
+    of: &'static str,
+    all: AtomicU64,
+    past_signature: AtomicU64,
+    accepted: AtomicU64,
+}
+
+impl Count {
+    /// Nothing yet.
+    pub const fn new(of: &'static str) -> Self {
+        Self {
+            of,
+            all: AtomicU64::new(0),
+            past_signature: AtomicU64::new(0),
+            accepted: AtomicU64::new(0),
+        }
+    }
+
+    /// One more; now and then it says how many there were.
+    pub fn add(&self, is_past_signature: bool, is_accepted: bool) {
+        let add = |count: &AtomicU64, it: bool| {
+            count.fetch_add(u64::from(it), Ordering::Relaxed) + u64::from(it)
+        };
+        let past = add(&self.past_signature, is_past_signature);
+        let accepted = add(&self.accepted, is_accepted);
+        let all = add(&self.all, true);
+        if all.is_multiple_of(1 << 19) {
+            let of = self.of;
+            eprintln!("{all} {of}, {past} past the signature, {accepted} accepted");
+        }
+    }
 }
 
 /// Knows the keys of the signers, and a few more.
