@@ -14,6 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
+use jiff::{SignedDuration, Timestamp};
 use maitred_core::{
     event::{Event, Numbered, Position},
     scope::Owner,
@@ -29,6 +30,11 @@ use crate::{app::App, causes::Causes, hub::Subscription};
 
 /// How often a silent stream says that it lives (rule R11).
 const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// How long a stream takes a session to live, once the store has said so, before it
+/// sends the next thing: a reader that is behind is not told of an end in between
+/// (rules K6, S5).
+const LIVES_UNSEEN: SignedDuration = SignedDuration::from_secs(1);
 
 /// `GET /v1/events`
 pub(super) async fn follow(
@@ -84,6 +90,8 @@ struct Stream {
     is_behind: bool,
     heartbeat: Interval,
     stopping: CancellationToken,
+    /// When the session was last found to live, since this stream follows its owner.
+    seen_alive: Option<Timestamp>,
     ended: bool,
 }
 
@@ -109,6 +117,7 @@ impl Stream {
             is_behind: comes_back,
             heartbeat,
             stopping,
+            seen_alive: None,
             ended: false,
             app,
             visitor,
@@ -124,8 +133,7 @@ impl Stream {
     /// The next frame; none when the stream is at its end.
     async fn next(&mut self) -> Option<String> {
         loop {
-            let taken = if !self.ended && self.expires_in().is_zero() {
-                // It may have been renewed since.
+            let taken = if !self.ended && self.is_to_look() {
                 self.look_whether_the_session_lives().await
             } else if let Some(frame) = self.waiting.pop_front() {
                 return Some(frame);
@@ -164,6 +172,14 @@ impl Stream {
         let now = self.app.store.clock.now();
         // Negative is past.
         Duration::try_from(self.visitor.session.expires_at.duration_since(now)).unwrap_or_default()
+    }
+
+    /// Whether it must be asked anew if the session lives: it may have been renewed, or
+    /// revoked.
+    fn is_to_look(&self) -> bool {
+        let now = self.app.store.clock.now();
+        let is_recent = |at| now.duration_since(at).abs() < LIVES_UNSEEN;
+        self.expires_in().is_zero() || !self.seen_alive.is_some_and(is_recent)
     }
 
     async fn take(&mut self, event: Event) -> Result<(), StoreError> {
@@ -239,6 +255,7 @@ impl Stream {
         let why = match self.app.store.session(&self.visitor.secret).await? {
             Some(Found::Live(session)) => {
                 self.visitor.session = session;
+                self.seen_alive = Some(self.app.store.clock.now());
                 return Ok(());
             }
             Some(Found::Ended(why)) => why,

@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
+use maitred_core::scope::Environment;
 use serde_json::json;
 
 use super::support::{TestApp, Visitor};
@@ -179,4 +180,26 @@ async fn a_stream_needs_a_session() {
         (answer.status, answer.code()),
         (StatusCode::UNAUTHORIZED, "unauthorized")
     );
+}
+
+#[tokio::test]
+async fn k6_a_stream_that_is_behind_sends_nothing_more_once_its_session_is_revoked() {
+    let app = TestApp::new().await;
+    let sarah = app.visitor("sarah").await;
+    let conversation = sarah.opens_conversation().await;
+    let start = sarah.follows(None).await.next().await.unwrap();
+    for _ in 0..5 {
+        sarah.says(&conversation, "hello").await;
+    }
+    let mut events = sarah.follows(start.id.as_deref()).await;
+    assert_eq!(events.next().await.unwrap().name, "entry");
+
+    let (key, _) = app.key(Environment::Production);
+    let scope = app.scope(Environment::Production);
+    assert!(app.store.revoke_key(scope, *key).await.unwrap());
+    app.clock.advance(SignedDuration::from_secs(1));
+
+    let next = events.next().await.unwrap();
+    assert_eq!(next.data["code"], "session_revoked", "{next:?}");
+    assert!(events.next().await.is_none());
 }
