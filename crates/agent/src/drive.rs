@@ -14,7 +14,7 @@ use maitred_core::{
     assurance::Standing,
     conversation::{Body, EntryNumber, NewEntry, Status, Transcript},
     event::Event,
-    id::{ConversationId, EntryId},
+    id::{ConversationId, EntryId, SessionId},
     scope::{Owner, Scope},
     session::Session,
     turn::{Grant, Rules, Step, next_step},
@@ -80,8 +80,12 @@ impl Agent {
     }
 
     /// Marks a turn that was cut off by the end of its process, so that it is
-    /// taken up again, or closed if that was tried before (rule R3).
-    pub async fn mark_resumed(&self, conversation: ConversationId) -> Result<(), TurnError> {
+    /// taken up again, or closed if that was tried before (rule R3). Gives the session
+    /// that it runs as: if that ends, so does the turn.
+    pub async fn mark_resumed(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<Option<SessionId>, TurnError> {
         let entry = NewEntry {
             id: EntryId::new(&self.0.store.clock),
             body: Body::Status(Status::Resumed),
@@ -90,7 +94,8 @@ impl Agent {
             .store
             .append(conversation, None, vec![entry], TurnMark::Running)
             .await?;
-        Ok(())
+        let transcript = self.0.store.transcript(conversation).await?;
+        Ok(transcript.session())
     }
 }
 

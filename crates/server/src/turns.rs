@@ -38,8 +38,7 @@ struct Inner {
 /// A turn that is running.
 #[derive(Default)]
 struct Running {
-    /// The sessions whose messages it answers. None: it was taken up from the
-    /// store, and may answer any.
+    /// The sessions whose messages it answers. None: it is not known which.
     sessions: Vec<SessionId>,
     /// Interrupts what it waits for.
     wake: CancellationToken,
@@ -82,8 +81,8 @@ impl Turns {
     pub(crate) async fn resume(&self, conversations: Vec<ConversationId>) -> Result<(), TurnError> {
         for conversation in conversations {
             tracing::info!(conversation.id = %conversation, "a turn is taken up again");
-            self.0.agent.mark_resumed(conversation).await?;
-            self.start(conversation, None);
+            let asked = self.0.agent.mark_resumed(conversation).await?;
+            self.start(conversation, asked);
         }
         Ok(())
     }

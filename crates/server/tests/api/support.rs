@@ -28,9 +28,13 @@ use maitred_core::{
     id::{AgentId, KeyId},
     message::Name,
     scope::{Environment, Scope},
+    secret::{Secret, SecretFor},
+    session::Session,
 };
-use maitred_store::{ACCEPTED, Attempt, KeyMaterial, KeyTerms, MasterKey, SharedSecret, Store};
-use maitred_token::{Algorithm, Secret, SecretKind, mint_hs256};
+use maitred_store::{
+    ACCEPTED, Attempt, Found, KeyMaterial, KeyTerms, MasterKey, SharedSecret, Store,
+};
+use maitred_token::{Algorithm, Secret as SigningSecret, SecretKind, mint_hs256};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -46,7 +50,7 @@ pub(crate) struct TestApp {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     router: Router,
-    keys: [(KeyId, Secret); 2],
+    keys: [(KeyId, SigningSecret); 2],
     database: Arc<Database>,
     dir: Arc<TempDir>,
     /// What visitors said, of which nothing may be logged (rule D3).
@@ -184,7 +188,7 @@ impl TestApp {
             .collect()
     }
 
-    pub(crate) fn key(&self, environment: Environment) -> &(KeyId, Secret) {
+    pub(crate) fn key(&self, environment: Environment) -> &(KeyId, SigningSecret) {
         match environment {
             Environment::Production => &self.keys[0],
             Environment::Staging => &self.keys[1],
@@ -470,6 +474,15 @@ impl<'a> Visitor<'a> {
             .await
     }
 
+    /// The session, as it is stored.
+    pub(crate) async fn stored(&self) -> Session {
+        let secret = Secret::parse(SecretFor::Session, &self.session).unwrap();
+        match self.app.store.session(&secret).await.unwrap() {
+            Some(Found::Live(session)) => session,
+            found => panic!("{found:?}"),
+        }
+    }
+
     /// The id of a new conversation.
     pub(crate) async fn opens_conversation(&self) -> String {
         let answer = self.post("/v1/conversations", json!({})).await;
@@ -654,12 +667,12 @@ fn config(data: PathBuf, script: &Path, settings: &[(&str, &str)]) -> Config {
 }
 
 /// A fresh secret in that agent and environment.
-pub(crate) async fn make_key(store: &Store, scope: Scope) -> (KeyId, Secret) {
+pub(crate) async fn make_key(store: &Store, scope: Scope) -> (KeyId, SigningSecret) {
     let kind = match scope.environment {
         Environment::Production => SecretKind::Live,
         Environment::Staging => SecretKind::Test,
     };
-    let secret = Secret::generate(kind);
+    let secret = SigningSecret::generate(kind);
     let material = KeyMaterial::Secret(SharedSecret {
         algorithm: Algorithm::Hs256,
         bytes: secret.expose().as_bytes().to_vec().into(),

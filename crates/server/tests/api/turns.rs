@@ -8,15 +8,16 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri},
     routing::get,
 };
-use maitred_core::scope::Environment;
-use maitred_token::decode_base64url;
+use maitred_core::{message::MessageText, scope::Environment};
+use maitred_token::{decode_base64url, mint_hs256};
 use serde_json::{Value, json};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
 };
+use uuid::Uuid;
 
-use super::support::{Events, TestApp, Visitor, browser::Browser};
+use super::support::{Events, TestApp, Visitor, browser::Browser, make_key};
 
 type Seen = Arc<Mutex<Vec<(Uri, HeaderMap)>>>;
 
@@ -291,6 +292,36 @@ async fn s5_logging_out_ends_a_turn_of_another_tab_of_the_same_browser() {
     sarah.logs_out().await;
 
     assert_eq!(events.reply().await.data["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn k6_a_revoked_key_ends_a_turn_that_was_taken_up_again() {
+    let gate = Gate::new().await;
+    let app = TestApp::with_script(&held_script(&gate)).await;
+    let scope = app.scope(Environment::Production);
+    let old = app.key(Environment::Production).0;
+    let sarah = app.visitor("sarah").await;
+    let conversation = sarah.opens_conversation().await;
+    let session = sarah.stored().await;
+    let asked = MessageText::parse("hello").unwrap();
+    let id = conversation.parse().unwrap();
+    // As if the process had ended before it began the turn.
+    let posted = app
+        .store
+        .post(session.owner(), id, session.id, Uuid::new_v4(), &asked);
+    posted.await.unwrap();
+    let app = app.another_node().await;
+    let _held = gate.reached().await;
+
+    assert!(app.store.revoke_key(scope, old).await.unwrap());
+
+    let (key, secret) = make_key(&app.store, scope).await;
+    let claims = Value::Object(app.claims("sarah"));
+    let token = mint_hs256(secret.expose().as_bytes(), Some(&key.to_string()), &claims);
+    let sarah = app.opens(Environment::Production, json!({ "token": token }));
+    let sarah = Visitor::of(&app, &sarah.await);
+    let mut events = sarah.follows(None).await;
+    assert_eq!(events.until_status().await.data["status"], "cancelled");
 }
 
 #[tokio::test]
