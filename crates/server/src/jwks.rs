@@ -135,8 +135,9 @@ impl App {
         let now = self.store.clock.now();
         let mut tries = self.refreshes.tries();
         let last = tries.get(&set.key);
+        // One that is yet to begin was begun before the clock was set back.
         if let Some(last) = last
-            && now.duration_since(last.begun_at) < NOT_BEFORE
+            && (SignedDuration::ZERO..NOT_BEFORE).contains(&now.duration_since(last.begun_at))
         {
             return Refresh(last.clone());
         }

@@ -1,6 +1,6 @@
 //! The keys of a site, from what is stored to what verifies.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use maitred_core::{id::KeyId, scope::Scope};
 use maitred_store::{
     FetchedSet, GoodSet, KeyMaterial, KeyState as StoredState, KeyTerms, RemoteSet, Store,
@@ -30,6 +30,10 @@ struct FetchedAt {
     fresh_until: Timestamp,
 }
 
+/// By how much the clocks of nodes may differ. A set from further in the future was
+/// fetched before a clock was set back, and nobody knows how old it is.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
+
 /// How old a set is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SetAge {
@@ -37,7 +41,8 @@ pub(crate) enum SetAge {
     Fresh,
     /// It soon ends to be fresh.
     Aging,
-    /// It must be fetched anew; if that fails, it serves for some time.
+    /// It must be fetched anew; if that fails, it serves for some time. So it is if
+    /// nobody knows how old it is.
     Stale,
     /// It was never fetched, or too long ago.
     Gone,
@@ -49,7 +54,9 @@ impl SiteSet {
             return SetAge::Gone;
         };
         let last_quarter = fresh_until.duration_since(at) / 4;
-        if now < fresh_until - last_quarter {
+        if at.duration_since(now) > CLOCKS_DIFFER {
+            SetAge::Stale
+        } else if now < fresh_until - last_quarter {
             SetAge::Fresh
         } else if now < fresh_until {
             SetAge::Aging

@@ -33,7 +33,12 @@ impl Trusting {
         let (key, _) = AssertionKey::generate();
         let provider = Provider::with(&key).await;
         let allowed = json!([provider.host]).to_string();
-        let app = TestApp::with_settings(&[("OUTBOUND__ALLOW", &allowed)]).await;
+        // A limit takes a minute to get over a clock that is set back.
+        let settings = [
+            ("OUTBOUND__ALLOW", allowed.as_str()),
+            ("LIMITS__REQUESTS", "0"),
+        ];
+        let app = TestApp::with_settings(&settings).await;
         let scope = app.scope(Environment::Production);
         let set = provider.is_trusted_at(path, &app.store, scope).await;
         Self {
@@ -247,6 +252,29 @@ async fn k4_a_set_that_cannot_be_fetched_serves_for_a_day() {
     site.passes(HALF_A_MINUTE);
     assert_accepted(&site.shown(&site.key).await);
     assert_eq!(site.failure().await, None);
+}
+
+#[tokio::test]
+async fn k4_a_clock_that_is_set_back_keeps_no_set_from_being_fetched() {
+    let site = Trusting::new().await;
+    assert_accepted(&site.shown(&site.key).await);
+    let new = another_key();
+    site.provider.becomes(publishes(&[&site.key, &new]));
+
+    site.passes(-SignedDuration::from_mins(1));
+
+    assert_accepted(&site.shown(&new).await);
+}
+
+#[tokio::test]
+async fn k4_a_set_that_was_fetched_by_a_clock_that_was_ahead_is_not_fresh_for_ever() {
+    let site = Trusting::new().await;
+    assert_accepted(&site.shown(&site.key).await);
+    site.provider.becomes(publishes(&[&another_key()]));
+
+    site.passes(-SignedDuration::from_hours(24 * 365));
+
+    assert_refused(&site.shown(&site.key).await);
 }
 
 #[tokio::test]
