@@ -6,7 +6,7 @@ use maitred_core::scope::Environment;
 use maitred_token::{Secret, base64url, mint_hs256};
 use serde_json::{Value, json};
 
-use super::support::TestApp;
+use super::support::{TestApp, make_key};
 
 /// A change of good claims, the code that staging answers, and the one of production.
 type Case = (&'static str, Value, &'static str);
@@ -117,6 +117,53 @@ async fn until_the_signature_is_good_only_staging_names_the_fault() {
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
             assert_eq!(answer.code(), expected, "{environment}: {code}");
         }
+    }
+}
+
+#[tokio::test]
+async fn t12_until_the_signature_is_good_production_answers_alike_to_the_last_header() {
+    let app = TestApp::new().await;
+    let scope = app.scope(Environment::Production);
+    let (old, old_secret) = make_key(&app.store, scope).await;
+    let (gone, gone_secret) = make_key(&app.store, scope).await;
+    let until = app.clock.now();
+    assert!(app.store.retire_key(scope, old, until).await.unwrap());
+    assert!(app.store.revoke_key(scope, gone).await.unwrap());
+    let (id, secret) = app.key(Environment::Production);
+    let claims = Value::Object(app.claims("sarah"));
+    let by = |secret: &[u8], kid: &str| mint_hs256(secret, Some(kid), &claims);
+    let headed = |header: &str| signed(secret, header, &claims.to_string());
+
+    let mut answers = Vec::new();
+    for token in [
+        by(&[7; 32], &id.to_string()),
+        by(secret.expose().as_bytes(), "key_another"),
+        by(old_secret.expose().as_bytes(), &old.to_string()),
+        by(gone_secret.expose().as_bytes(), &gone.to_string()),
+        app.signed(Environment::Staging, &app.claims("sarah")),
+        mint_hs256(&[7; 32], None, &claims),
+        headed(r#"{"alg":"none"}"#),
+        headed(r#"{"alg":"RS256"}"#),
+        headed(r#"{"alg":"HS256","typ":"at+jwt"}"#),
+        headed(r#"{"alg":"HS256","zip":"DEF"}"#),
+        headed(r#"{"alg":"HS256","alg":"HS256"}"#),
+        headed("[]"),
+        "a".repeat(9_000),
+        "..".to_owned(),
+        String::new(),
+    ] {
+        let answer = app
+            .opens(scope.environment, json!({ "token": token }))
+            .await;
+        let mut headers = answer.headers.clone();
+        headers.remove("x-request-id");
+        answers.push((answer.status, answer.error(), headers));
+    }
+
+    let first = &answers[0];
+    assert_eq!(first.0, StatusCode::UNAUTHORIZED);
+    for answer in &answers {
+        assert_eq!(answer, first);
     }
 }
 
