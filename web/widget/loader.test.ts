@@ -142,6 +142,13 @@ describe("asking the page", () => {
     expect((await asks({ getToken })).answer).toEqual(answered(answer));
   });
 
+  it("is taken out of the page once it is read: what records the DOM gets none, S1", async () => {
+    await embed({ token: "a.b.c" });
+
+    const attributes = [...(document.currentScript?.attributes ?? [])].map(({ name, value }) => `${name}=${value}`);
+    expect(attributes).toEqual(["data-agent=agt_1"]);
+  });
+
   it("gives a token away once", async () => {
     const { chat, answer } = await asks({ token: "a.b.c" });
     expect(answer).toEqual(answered({ kind: "token", token: "a.b.c" }));

@@ -200,6 +200,8 @@ class Widget {
 
 function start(script: HTMLScriptElement, queued: readonly ArrayLike<unknown>[]): Global {
   const { agent = "", environment = "production", token, locale, open } = script.dataset;
+  // What records or reports the page's DOM gets no token of it (S1).
+  script.removeAttribute("data-token");
   const widget = new Widget(script.src, agent, environment, !!token);
   const maitred: Global = (command, ...args) => {
     const result = widget.run(command, args);
