@@ -80,12 +80,14 @@ fn is_our_host(app: &App, request: &Request) -> bool {
         .public_url
         .split_once("://")
         .map_or("", |(_, host)| host);
-    let named = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .or_else(|| request.uri().authority().map(|it| it.as_str()));
-    named.is_some_and(|named| named.eq_ignore_ascii_case(ours))
+    let is_ours = |named: &str| named.eq_ignore_ascii_case(ours);
+    // Said twice, it must be said alike: what is between us and the browser may have
+    // gone by the other one.
+    let hosts = request.headers().get_all(header::HOST).iter();
+    let hosts = hosts.map(|host| host.to_str().unwrap_or_default());
+    let authority = request.uri().authority().map(|it| it.as_str());
+    let mut named = hosts.chain(authority).peekable();
+    named.peek().is_some() && named.all(is_ours)
 }
 
 pub(super) async fn no_such_route() -> ApiError {

@@ -105,6 +105,29 @@ async fn a_request_for_another_host_is_misdirected() {
 }
 
 #[tokio::test]
+async fn w10_a_request_that_names_two_hosts_is_misdirected() {
+    let app = TestApp::new().await;
+    let url = format!("http://{HOST}/widget.js");
+    let other = "http://evil.example/widget.js";
+
+    for (uri, hosts) in [
+        ("/widget.js", [HOST, "evil.example"]),
+        ("/widget.js", ["evil.example", HOST]),
+        (other, [HOST, HOST]),
+        (url.as_str(), ["evil.example", HOST]),
+    ] {
+        let request = Request::get(uri).header(header::HOST, hosts[0]);
+        let request = request.header(header::HOST, hosts[1]).body(Body::empty());
+        let answer = app.answered(request.unwrap()).await;
+
+        assert_eq!(answer.code(), "other_host", "{uri} {hosts:?}");
+    }
+    let alike = Request::get(url).header(header::HOST, HOST);
+    let answer = app.answered(alike.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn w11_files_are_kept_under_their_version_and_revalidated_under_their_name() {
     let app = TestApp::new().await;
     let page = app
