@@ -117,6 +117,7 @@ struct Sessions {
 struct Limits {
     refused_tokens: u32,
     anonymous_sessions: u32,
+    codes: u32,
     refused_api_keys: u32,
     requests: u32,
 }
@@ -195,6 +196,7 @@ impl Config {
             limits: Allowed {
                 refused_tokens: file.limits.refused_tokens,
                 anonymous_sessions: file.limits.anonymous_sessions,
+                codes: file.limits.codes,
                 refused_api_keys: file.limits.refused_api_keys,
                 requests: file.limits.requests,
             },

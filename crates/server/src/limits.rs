@@ -1,4 +1,5 @@
-//! How much one address may ask for: refused tokens, anonymous sessions, requests.
+//! How much one address may ask for: refused tokens, anonymous sessions, codes,
+//! requests.
 //!
 //! What a limit may never do is lock out somebody else (rule L3), and an address
 //! is shared: by an office, a school, a mobile network. Hence:
@@ -14,8 +15,9 @@
 //!   office's address does not even keep the colleague, whose token has expired,
 //!   from being told so.
 //! - Anonymous sessions are made for nothing, so they count for the address alone,
-//!   and requests of any kind do too, against floods. These two a neighbour can
-//!   use up: their defaults have room for an office.
+//!   as do the one-time codes that are asked for in them, and requests of any kind,
+//!   against floods. These a neighbour can use up: their defaults have room for an
+//!   office.
 //!
 //! Of IPv6 a client commonly has a whole /64, which counts as one address. The
 //! memory is bounded, whoever has how many.
@@ -49,6 +51,7 @@ const MAX_KEYS: usize = 65_536;
 pub(crate) struct Allowed {
     pub(crate) refused_tokens: u32,
     pub(crate) anonymous_sessions: u32,
+    pub(crate) codes: u32,
     pub(crate) refused_api_keys: u32,
     pub(crate) requests: u32,
 }
@@ -58,6 +61,7 @@ pub(crate) struct Allowed {
 pub(crate) struct Limits {
     refused_tokens: Limit<(Network, Scope, About)>,
     anonymous_sessions: Limit<(Network, Scope)>,
+    codes: Limit<(Network, Scope)>,
     refused_api_keys: Limit<Network>,
     requests: Limit<Network>,
     diagnoses: Limit<AgentId>,
@@ -84,6 +88,7 @@ impl Limits {
         Self {
             refused_tokens: Limit::new(allowed.refused_tokens),
             anonymous_sessions: Limit::new(allowed.anonymous_sessions),
+            codes: Limit::new(allowed.codes),
             refused_api_keys: Limit::new(allowed.refused_api_keys),
             requests: Limit::new(allowed.requests),
             diagnoses: Limit::new(DIAGNOSES),
@@ -109,6 +114,13 @@ impl Limits {
         now: Timestamp,
     ) -> Result<(), TooMany> {
         self.anonymous_sessions.take((from, scope), now)
+    }
+
+    /// Counts a one-time code that was asked for, whatever the visitor and the mailbox:
+    /// visitors are made for nothing, and mail to many strangers is what they would be
+    /// made for (rule A3).
+    pub(crate) fn code(&self, from: Network, scope: Scope, now: Timestamp) -> Result<(), TooMany> {
+        self.codes.take((from, scope), now)
     }
 
     /// Counts an API key that was refused. As with tokens, a good one is not counted

@@ -78,6 +78,7 @@ impl Data {
             trusted_proxies: config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
             refused_tokens_per_minute: config.limits.refused_tokens,
             anonymous_sessions_per_minute: config.limits.anonymous_sessions,
+            codes_per_minute: config.limits.codes,
             refused_api_keys_per_minute: config.limits.refused_api_keys,
             requests_per_minute: config.limits.requests,
             mail: config.mail.map_or_else(|| "none".to_owned(), |mail| mail.to_string()),

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     app::App,
+    client::Network,
     limits::TooMany,
     mail::{Letter, site_of},
 };
@@ -23,6 +24,7 @@ use crate::{
 /// the address is known, is sent anything, or can be reached.
 pub(super) async fn ask(
     State(app): State<App>,
+    from: Network,
     visitor: Visitor,
     Body(body): Body<wire::NewCode>,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -33,6 +35,8 @@ pub(super) async fn ask(
         sessions::refuse_strangers(&site)?;
     }
     let to = EmailAddress::parse(&body.email)?;
+    let now = app.store.clock.now();
+    app.limits.code(from, session.scope, now)?;
     let asking = app.clone();
     let asked = app
         .tasks

@@ -10,7 +10,10 @@ use maitred_core::scope::Environment;
 use maitred_token::mint_hs256;
 use serde_json::{Value, json};
 
-use super::support::{Answer, HOST, ORIGIN, TestApp};
+use super::support::{
+    Answer, HOST, ORIGIN, TestApp,
+    post_office::{Mood, PostOffice},
+};
 
 const OFFICE: &str = "198.51.100.1";
 const ELSEWHERE: &str = "203.0.113.9";
@@ -184,6 +187,36 @@ async fn s7_anonymous_sessions_of_one_address_are_limited_and_tokens_are_not() {
     assert_eq!(staging.status, StatusCode::CREATED);
     let sarah = shows(&app, OFFICE, &app.token("sarah")).await;
     assert_eq!(sarah.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a3_codes_that_one_address_asks_for_are_limited_whoever_they_are_for() {
+    let office = PostOffice::open(Mood::Willing).await;
+    let settings = [&office.settings()[..], &[("LIMITS__CODES", "2")]].concat();
+    let app = TestApp::with_settings(&settings).await;
+    let asks_for_a_code = async |from: &str, email: &str| {
+        let session = asks(&app, from, json!({})).await.body["session"].clone();
+        let request = Request::post("/v1/code")
+            .header(header::HOST, HOST)
+            .header(
+                header::AUTHORIZATION,
+                format!("Bearer {}", session.as_str().unwrap()),
+            )
+            .extension(Peer(from.parse().unwrap()))
+            .body(Body::from(json!({ "email": email }).to_string()));
+        app.answered(request.unwrap()).await
+    };
+    for email in ["sarah@shop.example", "tom@shop.example"] {
+        let answer = asks_for_a_code(OFFICE, email).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+    }
+
+    let third = asks_for_a_code(OFFICE, "ann@shop.example").await;
+
+    assert_eq!(third.code(), "rate_limited");
+    assert_eq!(third.headers[header::RETRY_AFTER], "30");
+    let elsewhere = asks_for_a_code(ELSEWHERE, "ann@shop.example").await;
+    assert_eq!(elsewhere.status, StatusCode::ACCEPTED);
 }
 
 #[tokio::test]
