@@ -115,6 +115,8 @@ pub(crate) enum Audited {
     ConversationMoved,
     ConversationSplit,
     AddressProven,
+    PersonExported,
+    PersonErased,
 }
 
 impl Audited {
@@ -132,6 +134,8 @@ impl Audited {
             Self::ConversationMoved => "conversation_moved",
             Self::ConversationSplit => "conversation_split",
             Self::AddressProven => "address_proven",
+            Self::PersonExported => "person_exported",
+            Self::PersonErased => "person_erased",
         }
     }
 }

@@ -41,6 +41,7 @@ mod notices;
 mod one_time;
 mod open;
 mod page;
+mod person;
 mod rotate;
 mod row;
 mod seal;
@@ -70,6 +71,10 @@ pub use notices::Notice;
 pub use one_time::Once;
 pub use open::{Location, Store};
 pub use page::{Cursor, NotACursor, Page};
+pub use person::{
+    Erased, Person, PersonsConversation, PersonsEntry, PersonsSession, PersonsVerification,
+    ProvenOnce,
+};
 pub use seal::MasterKey;
 pub use sessions::{Found, Opened, Opening, Returning};
 pub use sweep::Swept;

@@ -45,13 +45,6 @@ impl Store {
         scope: Scope,
         subject: &Subject,
     ) -> Result<Option<LoggedOut>, StoreError> {
-        // A clock that is behind must not take back what another one marked.
-        const MARK: &str = "
-            INSERT INTO logout_marks (agent_id, environment, subject_hash, marked_at)
-            VALUES ($1, $2, $3, $4)
-            ON CONFLICT (agent_id, environment, subject_hash) DO UPDATE SET marked_at =
-                CASE WHEN excluded.marked_at > logout_marks.marked_at
-                    THEN excluded.marked_at ELSE logout_marks.marked_at END";
         // An update and no select: who ends many sessions of somebody locks them
         // first, so that two do not wait for each other.
         const CONTACT: &str = "
@@ -64,25 +57,16 @@ impl Store {
             RETURNING id";
 
         let now = self.clock.now().as_microsecond();
-        let (agent, environment) = (scope.agent.to_string(), scope.environment.as_str());
         let mut tx = self.begin().await?;
-        if !take_site(&mut tx, scope).await? {
+        if !self.mark_logged_out(&mut tx, scope, subject).await? {
             return Ok(None);
         }
-        execute!(
-            &mut tx,
-            MARK,
-            agent.as_str(),
-            environment,
-            self.subject_hash(scope, subject.as_str()),
-            now
-        )?;
         let row = optional_in!(
             &mut tx,
             (String,),
             CONTACT,
-            agent.as_str(),
-            environment,
+            scope.agent.to_string(),
+            scope.environment.as_str(),
             subject.as_str()
         )?;
         let mut sessions = Vec::new();
@@ -106,6 +90,35 @@ impl Store {
         }
         tx.commit().await?;
         Ok(Some(LoggedOut { contact, sessions }))
+    }
+
+    /// Refuses the tokens of a subject that were made up to now, and keeps sign-ins
+    /// off its environment until the transaction ends. False if there is none.
+    pub(crate) async fn mark_logged_out(
+        &self,
+        tx: &mut Tx,
+        scope: Scope,
+        subject: &Subject,
+    ) -> Result<bool, StoreError> {
+        // A clock that is behind must not take back what another one marked.
+        const MARK: &str = "
+            INSERT INTO logout_marks (agent_id, environment, subject_hash, marked_at)
+            VALUES ($1, $2, $3, $4)
+            ON CONFLICT (agent_id, environment, subject_hash) DO UPDATE SET marked_at =
+                CASE WHEN excluded.marked_at > logout_marks.marked_at
+                    THEN excluded.marked_at ELSE logout_marks.marked_at END";
+        if !take_site(tx, scope).await? {
+            return Ok(false);
+        }
+        execute!(
+            tx,
+            MARK,
+            scope.agent.to_string(),
+            scope.environment.as_str(),
+            self.subject_hash(scope, subject.as_str()),
+            self.clock.now().as_microsecond()
+        )?;
+        Ok(true)
     }
 
     /// Refuses a token that was made before its subject was logged out
@@ -147,7 +160,8 @@ impl Store {
         Ok(execute!(tx, SQL, before.as_microsecond())?)
     }
 
-    fn subject_hash(&self, scope: Scope, subject: &str) -> String {
+    /// By which a subject is known where its name must not stand.
+    pub(crate) fn subject_hash(&self, scope: Scope, subject: &str) -> String {
         self.keyed_hash(KeyedFor::Subject(scope), subject.as_bytes())
     }
 }

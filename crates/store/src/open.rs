@@ -139,6 +139,17 @@ impl Store {
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         self.writer.begin().await
     }
+
+    /// Empties SQLite's write-ahead log, in which what was deleted still stands.
+    /// While somebody reads from it that is not possible, and the log goes when it
+    /// is written over.
+    pub(crate) async fn empty_the_log(&self) -> Result<(), StoreError> {
+        if let Db::Sqlite(pool) = &self.db {
+            const SQL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+            sqlx::query(SQL).fetch_all(pool).await?;
+        }
+        Ok(())
+    }
 }
 
 fn migrated(done: Result<(), MigrateError>) -> Result<(), OpenError> {
@@ -174,6 +185,8 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        // What is deleted is overwritten in the file, too (rule D7).
+        .pragma("secure_delete", "ON")
         .foreign_keys(true)
         .busy_timeout(BUSY)
 }

@@ -359,7 +359,7 @@ async fn known_visitor(
 
 /// Lets one at a time open and end sessions of this owner: two that end several
 /// would take them in different orders.
-async fn lock_owner(tx: &mut Tx, owner: Owner) -> Result<(), StoreError> {
+pub(crate) async fn lock_owner(tx: &mut Tx, owner: Owner) -> Result<(), StoreError> {
     const VISITOR: &str = "UPDATE visitors SET last_event = last_event WHERE id = $1";
     const CONTACT: &str = "UPDATE contacts SET last_event = last_event WHERE id = $1";
     let sql = match owner {

@@ -160,9 +160,11 @@ impl Store {
         // Also where there is nothing to number: others wait here, and so never
         // in the middle for each other.
         let last = take_numbers(&mut tx, attempts.len()).await?;
-        for (number, attempt) in (last + 1 - count(attempts.len())..).zip(attempts) {
+        let first = last + 1 - count(attempts.len());
+        for (number, attempt) in (first..).zip(attempts) {
             insert(&mut tx, number, attempt).await?;
         }
+        forget_the_erased(&mut tx, first).await?;
         counts::count_keys(&mut tx, attempts).await?;
         counts::count_strangers(&mut tx, strangers, self.clock.now()).await?;
         tx.commit().await
@@ -288,6 +290,16 @@ async fn insert(tx: &mut Tx, number: i64, attempt: &Attempt) -> Result<(), Store
         attempt.contact.map(|id| id.to_string()),
         to_json(&attempt.warnings),
     )?;
+    Ok(())
+}
+
+/// Takes out again what is about somebody who was erased while it waited to be
+/// written (rule D7).
+async fn forget_the_erased(tx: &mut Tx, first: i64) -> Result<(), StoreError> {
+    const SQL: &str = "
+        DELETE FROM verifications WHERE number >= $1 AND contact_id IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM contacts WHERE contacts.id = contact_id)";
+    execute!(tx, SQL, first)?;
     Ok(())
 }
 

@@ -27,6 +27,7 @@ mod suite {
     mod new_keys;
     mod notices;
     mod one_time;
+    mod person;
     mod possession;
     mod rotate;
     mod secrecy;
