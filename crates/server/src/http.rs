@@ -93,7 +93,11 @@ pub fn router(app: App) -> Router {
             get(verifications::list),
         )
         .route("/api/agents/{agent}/tokens/check", post(tokens::check))
-        .route("/api/agents/{agent}/contacts", get(contacts::list))
+        .route(
+            "/api/agents/{agent}/contacts",
+            get(contacts::list).delete(contacts::erase),
+        )
+        .route("/api/agents/{agent}/contacts/export", get(contacts::export))
         .route(
             "/api/agents/{agent}/contacts/logout",
             post(contacts::log_out),

@@ -36,6 +36,19 @@ pub(crate) enum ContactCommand {
         #[command(flatten)]
         whom: Whom,
     },
+    /// Print everything that is kept of one user, as JSON
+    Export {
+        #[command(flatten)]
+        whom: Whom,
+    },
+    /// Forget one user for good: contact, conversations, sessions, log entries
+    Erase {
+        #[command(flatten)]
+        whom: Whom,
+        /// Say that you mean it: nothing brings them back
+        #[arg(long)]
+        yes: bool,
+    },
     /// List the conversations that came along when somebody signed in, the latest first
     Merges {
         /// Of this user only, by their id at the site
@@ -88,6 +101,8 @@ impl ContactCommand {
                 whom.place.data.print(shown)
             }
             Self::Logout { whom } => whom.log_out().await,
+            Self::Export { whom } => whom.export().await,
+            Self::Erase { whom, yes } => whom.erase(yes).await,
             Self::Merges { subject, place } => {
                 let store = open(&place).await?;
                 let of = match &subject {
@@ -122,6 +137,44 @@ impl Whom {
             self.subject
         ))
     }
+
+    async fn export(&self) -> anyhow::Result<ExitCode> {
+        let store = open(&self.place).await?;
+        let person = store.export_person(self.place.scope(), &self.subject);
+        let person = person
+            .await?
+            .with_context(|| unseen(&self.place, &self.subject))?;
+        self.place.data.print_value(&person)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn erase(&self, is_meant: bool) -> anyhow::Result<ExitCode> {
+        let store = open(&self.place).await?;
+        if !is_meant {
+            return Err(Usage(format!(
+                "nothing was erased: this forgets `{}` for good, in {}\nhint: `maitred contact export` keeps a copy; say `--yes` to erase",
+                self.subject, self.place.environment
+            ))
+            .into());
+        }
+        let erased = store.erase_person(self.place.scope(), &self.subject);
+        let erased = erased.await?.context("the agent is gone")?;
+        let what = if erased.contact {
+            format!(
+                "{}, {}, {} and {} of the log are gone",
+                counted(erased.conversations, "conversation"),
+                counted(erased.entries, "line"),
+                counted(erased.sessions, "session"),
+                counted(erased.verifications, "entry"),
+            )
+        } else {
+            "nobody by that id was seen here so far".to_owned()
+        };
+        self.place.data.say(&format!(
+            "`{}` is erased: {what}. Tokens made up to now are refused. Backups made before still have them",
+            self.subject
+        ))
+    }
 }
 
 /// The store, if there is such an agent in it.
@@ -133,12 +186,14 @@ async fn open(place: &Where) -> anyhow::Result<Store> {
 
 async fn contact(store: &Store, place: &Where, subject: &Subject) -> anyhow::Result<Contact> {
     let contact = store.contact(place.scope(), subject).await?;
-    contact.with_context(|| {
-        format!(
-            "no token of `{subject}` was accepted in {}\nhint: `maitred contact list` names who was; `--environment` names another environment",
-            place.environment
-        )
-    })
+    contact.with_context(|| unseen(place, subject))
+}
+
+fn unseen(place: &Where, subject: &Subject) -> String {
+    format!(
+        "no token of `{subject}` was accepted in {}\nhint: `maitred contact list` names who was; `--environment` names another environment",
+        place.environment
+    )
 }
 
 async fn undo(place: &Where, merge: MergeId) -> anyhow::Result<ExitCode> {
@@ -156,6 +211,15 @@ async fn undo(place: &Where, merge: MergeId) -> anyhow::Result<ExitCode> {
             "`{merge}` was more than 30 days ago and can no longer be undone"
         ))
         .into()),
+    }
+}
+
+/// `1 line`, `2 lines`, `2 entries`
+fn counted(how_many: u64, what: &str) -> String {
+    match (how_many, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (_, Some(stem)) => format!("{how_many} {stem}ies"),
+        (_, None) => format!("{how_many} {what}s"),
     }
 }
 

@@ -179,3 +179,56 @@ async fn d1_the_merge_of_another_agent_does_not_exist() {
     let merges = operator.get(&path(&app, "merges")).await;
     assert_eq!(merges.body["items"][0]["undone"], Value::Null);
 }
+
+#[tokio::test]
+async fn d7_a_person_is_told_and_then_forgotten() {
+    let app = TestApp::new().await;
+    let operator = app.operator().await;
+    let (sarah, tom) = (app.visitor("sarah/1?").await, app.visitor("tom").await);
+    let conversation = sarah.opens_conversation().await;
+    sarah.says(&conversation, "hello").await;
+    let mut stream = sarah.follows(None).await;
+    stream.until("hello").await;
+    let export = path(&app, "contacts/export?subject=sarah/1%3F");
+
+    let told = operator.get(&export).await;
+    let erased = operator
+        .delete(&path(&app, "contacts?subject=sarah/1%3F"))
+        .await;
+
+    assert_eq!(told.status, StatusCode::OK, "{}", told.body);
+    assert_eq!(told.body["subject"], "sarah/1?");
+    let said = &told.body["conversations"][0]["entries"][0];
+    assert_eq!(said["text"], "hello");
+    assert_eq!(erased.status, StatusCode::OK, "{}", erased.body);
+    assert_eq!(erased.body["contact"], true);
+    assert_eq!(erased.body["conversations"], 1);
+    assert_eq!(
+        stream.until("session").await.data["code"],
+        "session_revoked"
+    );
+    assert_eq!(sarah.get("/v1/session").await.code(), "unauthorized");
+    assert_eq!(operator.get(&export).await.code(), "not_found");
+    assert_eq!(tom.get("/v1/session").await.status, StatusCode::OK);
+    let kinds = operator.get("/api/audit?limit=2").await;
+    assert_eq!(kinds.body["items"][0]["kind"], "person_erased");
+    assert_eq!(kinds.body["items"][1]["kind"], "person_exported");
+}
+
+#[tokio::test]
+async fn d7_whose_data_it_is_must_be_said() {
+    let app = TestApp::new().await;
+    let operator = app.operator().await;
+    app.visitor("sarah").await;
+
+    for rest in ["contacts", "contacts?subject=", "contacts?sub=sarah"] {
+        let answer = operator.delete(&path(&app, rest)).await;
+
+        assert!(answer.status.is_client_error(), "{rest}: {}", answer.body);
+    }
+    let in_staging = "contacts?subject=sarah&environment=staging";
+    let nobody = operator.delete(&path(&app, in_staging)).await;
+    assert_eq!(nobody.body["contact"], false);
+    let list = operator.get(&path(&app, "contacts")).await;
+    assert_eq!(list.body["items"].as_array().unwrap().len(), 1);
+}

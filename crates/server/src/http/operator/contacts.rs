@@ -5,11 +5,12 @@ use maitred_core::{
     contact::Subject,
     scope::{Environment, Scope},
 };
+use maitred_store::Person;
 use serde::Deserialize;
 
 use super::{
     OfAgent, Part,
-    wire::{ContactView, LogOut, LoggedOutView},
+    wire::{ContactView, ErasedView, LogOut, LoggedOutView},
 };
 use crate::{
     app::App,
@@ -60,6 +61,57 @@ pub(in crate::http) async fn list(
         items: page.items.into_iter().map(Into::into).collect(),
         next: page.next.map(|cursor| cursor.to_string()),
     }))
+}
+
+/// Of whom something is asked. In the query, since a subject may hold any character.
+#[derive(Deserialize)]
+pub(in crate::http) struct Whose {
+    #[serde(default)]
+    environment: Environment,
+    subject: String,
+}
+
+impl Whose {
+    fn subject(&self) -> Result<Subject, ApiError> {
+        let parsed = self.subject.parse();
+        Ok(parsed.map_err(|error| BadSetting::new("subject", error))?)
+    }
+}
+
+/// `GET /api/agents/{agent}/contacts/export`: everything that is kept of one person
+/// (rule D7).
+pub(in crate::http) async fn export(
+    OfAgent { operator, agent }: OfAgent,
+    Query(whose): Query<Whose>,
+) -> Result<Json<Person>, ApiError> {
+    let scope = Scope {
+        agent: agent.id,
+        environment: whose.environment,
+    };
+    let person = operator
+        .store
+        .export_person(scope, &whose.subject()?)
+        .await?;
+    Ok(Json(person.ok_or(ApiError::NotFound("contact"))?))
+}
+
+/// `DELETE /api/agents/{agent}/contacts`: forgets one person (rule D7).
+pub(in crate::http) async fn erase(
+    State(app): State<App>,
+    OfAgent { operator, agent }: OfAgent,
+    Query(whose): Query<Whose>,
+) -> Result<Json<ErasedView>, ApiError> {
+    let scope = Scope {
+        agent: agent.id,
+        environment: whose.environment,
+    };
+    let erased = operator
+        .store
+        .erase_person(scope, &whose.subject()?)
+        .await?;
+    let erased = erased.ok_or(ApiError::NotFound("agent"))?;
+    app.changed();
+    Ok(Json(erased.into()))
 }
 
 /// `POST /api/agents/{agent}/contacts/logout`: everywhere (rule S6).

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use self::{
-    contacts::{ContactView, LogOut, LoggedOutView, MergeView, UndoneView},
+    contacts::{ContactView, ErasedView, LogOut, LoggedOutView, MergeView, UndoneView},
     keys::{BroughtKey, CreatedKey, ImportedKey, KeyView, NewKey, RetiredKey},
     policy::{Origins, Policy, PolicyPatch},
     tokens::{CheckedToken, TokenToCheck},

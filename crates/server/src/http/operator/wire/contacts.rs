@@ -6,7 +6,7 @@ use maitred_core::{
     id::{ContactId, ConversationId, MergeId},
     scope::Environment,
 };
-use maitred_store::{LoggedOut, Merge, Split};
+use maitred_store::{Erased, LoggedOut, Merge, Split};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -59,6 +59,29 @@ impl From<LoggedOut> for LoggedOutView {
         Self {
             contact: logged_out.contact,
             sessions: logged_out.sessions.len(),
+        }
+    }
+}
+
+/// What was erased.
+#[derive(Serialize)]
+pub(crate) struct ErasedView {
+    /// False, if the subject was never seen.
+    contact: bool,
+    conversations: u64,
+    entries: u64,
+    sessions: u64,
+    verifications: u64,
+}
+
+impl From<Erased> for ErasedView {
+    fn from(erased: Erased) -> Self {
+        Self {
+            contact: erased.contact,
+            conversations: erased.conversations,
+            entries: erased.entries,
+            sessions: erased.sessions,
+            verifications: erased.verifications,
         }
     }
 }
