@@ -38,7 +38,7 @@ struct Inner {
 /// A turn that is running.
 #[derive(Default)]
 struct Running {
-    /// The sessions whose messages it answers. None: it is not known which.
+    /// The sessions whose messages it answers, but for those that have ended.
     sessions: Vec<SessionId>,
     /// Interrupts what it waits for.
     wake: CancellationToken,
@@ -90,8 +90,11 @@ impl Turns {
     /// Interrupts the turns of a session that has ended (rule S5). One that
     /// answers another session only decides anew.
     pub(crate) fn interrupt(&self, session: SessionId) {
-        for turn in self.running().values() {
-            if turn.sessions.is_empty() || turn.sessions.contains(&session) {
+        for turn in self.running().values_mut() {
+            let known = turn.sessions.len();
+            // Once: else whoever else leaves would have its model asked anew.
+            turn.sessions.retain(|it| *it != session);
+            if turn.sessions.len() < known {
                 turn.wake.cancel();
             }
         }

@@ -399,6 +399,32 @@ async fn an_answer_that_is_on_its_way_at_sign_in_arrives() {
 }
 
 #[tokio::test]
+async fn an_answer_is_not_begun_anew_whenever_somebody_else_leaves() {
+    let gate = Gate::new().await;
+    let app = TestApp::with_script(&held_script(&gate)).await;
+    let elsewhere = app.another_node().await;
+    let stranger = app.stranger().await;
+    let conversation = stranger.opens_conversation().await;
+    stranger.says(&conversation, "hello").await;
+    let _interrupted = gate.reached().await;
+    let sarah = Visitor::of(&app, &stranger.shows_a_token(&app.token("sarah")).await);
+    let mut events = sarah.follows(None).await;
+    let held = gate.reached().await;
+
+    // What is done about the first is done when the second is told.
+    for subject in ["tom", "ann"] {
+        let token = json!({ "token": app.token(subject) });
+        let opened = app.opens(Environment::Production, token).await;
+        let mut theirs = Visitor::of(&app, &opened).follows(None).await;
+        Visitor::of(&elsewhere, &opened).logs_out().await;
+        theirs.until("session").await;
+    }
+
+    let_go(held).await;
+    assert_eq!(events.reply().await.data["text"], "Well, late");
+}
+
+#[tokio::test]
 async fn the_logout_of_one_tab_does_not_keep_another_from_its_answer() {
     let gate = Gate::new().await;
     let app = TestApp::with_script(&held_script(&gate)).await;
