@@ -389,6 +389,24 @@ fn s4_what_is_malformed_in_a_token_is_malformed_in_a_proof() {
 }
 
 #[test]
+fn s4_what_is_wrong_with_its_form_is_told_and_nobody_is_told_of_a_token() {
+    let twice = br#"{"jti":"1","jti":"1"}"#;
+    let twice = signed_by(&P256, good_header().to_string().as_bytes(), twice);
+
+    let told = ["x", &"a".repeat(9_000), &twice]
+        .map(|proof| Proof::check(proof, &ASKED).unwrap_err().to_string());
+
+    assert_eq!(
+        told,
+        [
+            "the proof cannot be read: it does not have three parts with dots between them",
+            "the proof cannot be read: it is longer than 8 KiB",
+            "the proof cannot be read: the part with the claims has a member twice",
+        ]
+    );
+}
+
+#[test]
 fn s4_a_thumbprint_is_that_of_the_coordinates() {
     let jwk = P256.jwk();
     let [x, y] = ["x", "y"].map(|name| jwk[name].as_str().unwrap());
