@@ -5,6 +5,7 @@
 //! secret to nobody: neither one that it was given nor one that it finds.
 
 mod client;
+mod holder;
 mod identity;
 mod markup;
 mod policy;

@@ -136,17 +136,30 @@ impl Client {
         self.send(url, request).await
     }
 
-    pub(super) async fn post(&self, url: &Url, body: &Value) -> anyhow::Result<Answer> {
-        let request = self.http.request(Method::POST, url.clone());
-        let request = request
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body.to_string());
+    /// A request to maitred, with a proof that its sender holds a key.
+    pub(super) async fn send_proven(
+        &self,
+        method: &Method,
+        url: &Url,
+        session: Option<&str>,
+        body: Option<&Value>,
+        proof: &str,
+    ) -> anyhow::Result<Answer> {
+        let request = self.http.request(method.clone(), url.clone());
+        let mut request = request.header("dpop", proof);
+        if let Some(session) = session {
+            request = request.bearer_auth(session);
+        }
+        if let Some(body) = body {
+            request = request
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(body.to_string());
+        }
         self.send(url, request).await
     }
 
-    pub(super) async fn delete(&self, url: &Url, session: &str) -> anyhow::Result<Answer> {
-        let request = self.http.request(Method::DELETE, url.clone());
-        self.send(url, request.bearer_auth(session)).await
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     async fn send(&self, url: &Url, request: RequestBuilder) -> anyhow::Result<Answer> {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::{Answer, Client, origin},
+    holder::Holder,
     report::Report,
     snippet::Snippet,
 };
@@ -137,7 +138,7 @@ fn cached(answer: &Answer, what: &str, report: &mut Report) {
     report.fail(CHECK, found, fix);
 }
 
-/// Exchanges the token as the widget would. Answers with its `iat`, once maitred
+/// Exchanges the token as the widget would, bound to a key. Answers with its `iat`, once maitred
 /// has found the signature good.
 pub(super) async fn look(
     client: &Client,
@@ -147,13 +148,15 @@ pub(super) async fn look(
     report: &mut Report,
 ) -> Option<i64> {
     const CHECK: &str = "token";
+    let mut holder = Holder::new(client);
     let body = json!({
+        "key": holder.jwk(),
         "agent": snippet.agent.to_string(),
         "environment": snippet.environment.as_str(),
         "page_origin": origin(&page.url),
         "token": token.text,
     });
-    let answer = match client.post(&snippet.server("/v1/sessions"), &body).await {
+    let answer = match holder.post(&snippet.server("/v1/sessions"), &body).await {
         Ok(answer) => answer,
         Err(error) => {
             report.unknown(CHECK, format!("{error:#}"), "try again");
@@ -167,7 +170,10 @@ pub(super) async fn look(
     }
     let assurance = told["assurance"].as_str().unwrap_or("unknown");
     let ended = match told["session"].as_str() {
-        Some(session) => client.delete(&snippet.server("/v1/session"), session).await,
+        Some(session) => {
+            let url = snippet.server("/v1/session");
+            holder.delete(&url, session).await
+        }
         None => Ok(answer),
     };
     match ended {

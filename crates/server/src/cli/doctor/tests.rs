@@ -4,7 +4,7 @@ mod forms;
 mod town;
 
 use axum::{Router, http::header, routing::get};
-use maitred_core::clock::Clock;
+use maitred_core::{agent::ProofOfPossession, clock::Clock};
 use maitred_demo::{Shop, ShopConfig, users};
 use reqwest::Url;
 use serde_json::json;
@@ -85,6 +85,28 @@ all is well
 "
     );
     assert_eq!(report.code(), 0);
+}
+
+#[tokio::test]
+async fn s4_it_proves_possession_as_the_frame_does_whatever_is_asked() {
+    for policy in [
+        ProofOfPossession::Off,
+        ProofOfPossession::WhenAvailable,
+        ProofOfPossession::Required,
+    ] {
+        let mut town = Town::new().await;
+        town.asks_for_possession(policy).await;
+        town.opens_site(site_with(town.tag(""), &[]));
+
+        let report = town.examined(Source::Given(town.token(json!({})))).await;
+
+        assert_eq!(
+            said(&report, "token"),
+            "it identifies its user (`verified`); the session was ended again",
+            "{policy:?}"
+        );
+        assert_eq!(report.code(), 0, "{}", report.text());
+    }
 }
 
 #[tokio::test]

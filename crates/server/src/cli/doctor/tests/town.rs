@@ -7,7 +7,7 @@ use axum::{
     routing::get,
 };
 use maitred_core::{
-    agent::{Origin, Settings},
+    agent::{Origin, ProofOfPossession, Settings},
     clock::Clock,
     id::{AgentId, KeyId},
     scope::{Environment, Scope},
@@ -114,6 +114,20 @@ impl Town {
 
     pub(super) fn now(&self) -> i64 {
         self.store.clock.now().as_second()
+    }
+
+    /// What is asked of sessions of the agent.
+    pub(super) async fn asks_for_possession(&self, policy: ProofOfPossession) {
+        let scope = Scope {
+            agent: self.agent,
+            environment: Environment::Production,
+        };
+        let settings = self.store.settings(scope).await.unwrap().unwrap();
+        let settings = Settings {
+            proof_of_possession: policy,
+            ..settings
+        };
+        self.store.change_settings(scope, &settings).await.unwrap();
     }
 
     /// A token of the site's for Sarah, with these members put in.
