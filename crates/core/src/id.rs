@@ -121,6 +121,10 @@ id!(
     ApiKeyId, "apk"
 );
 id!(
+    /// Names somebody whom operators act as in staging: `tst_0197f6…`.
+    TestIdentityId, "tst"
+);
+id!(
     /// Names a line of the audit log: `aud_0197f6…`.
     AuditId, "aud"
 );

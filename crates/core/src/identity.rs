@@ -33,6 +33,9 @@ pub struct Identity {
     pub actor: Option<String>,
     /// Every other claim of the token.
     pub attributes: BTreeMap<String, Value>,
+    /// Whether an operator tries something: the subject was listed for that, in
+    /// staging, when the token was accepted (rule A4). No claim says so.
+    pub is_test: bool,
 }
 
 /// An address, and whether the site vouches for it.
@@ -119,6 +122,7 @@ impl From<&Verified> for Identity {
                 .iter()
                 .map(|(name, value)| (name.clone(), value.to_json()))
                 .collect(),
+            is_test: false,
         }
     }
 }
@@ -150,6 +154,7 @@ mod tests {
             auth_time: None,
             actor: None,
             attributes: BTreeMap::from([("plan".to_owned(), Value::from("gold"))]),
+            is_test: false,
         }
     }
 

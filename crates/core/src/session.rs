@@ -69,6 +69,11 @@ impl Session {
         }
     }
 
+    /// Whether an operator tries something as its holder (rule A4).
+    pub fn is_test(&self) -> bool {
+        self.identity().is_some_and(|identity| identity.is_test)
+    }
+
     /// When to ask for the next token, so that its holder notices nothing (rule S2):
     /// with a fifth of the present token's life left, but not at once.
     ///
@@ -192,6 +197,7 @@ mod tests {
                 auth_time: Some(noon()),
                 actor: None,
                 attributes: BTreeMap::new(),
+                is_test: false,
             }),
         })
     }

@@ -12,6 +12,7 @@ mod doctor;
 mod key;
 mod knowledge;
 mod policy;
+mod test_identity;
 mod token;
 
 use std::{
@@ -56,6 +57,9 @@ enum Command {
     /// Tokens, for trying things
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Whom you act as when you try something in staging
+    #[command(subcommand)]
+    TestIdentity(test_identity::TestIdentityCommand),
     /// Actions: what an agent may do for a visitor
     #[command(subcommand)]
     Action(action::ActionCommand),
@@ -93,6 +97,7 @@ impl Cli {
             Command::ApiKey(command) => command.run().await,
             Command::Contact(command) => command.run().await,
             Command::Token(command) => command.run().await,
+            Command::TestIdentity(command) => command.run().await,
             Command::Action(command) => command.run().await,
             Command::Knowledge(command) => command.run().await,
             Command::Doctor(doctor) => doctor.run().await,

@@ -24,7 +24,7 @@ use axum::{
 };
 
 use self::operator::{
-    agents, api_keys, audit, contacts, keys, merges, policy, tokens, verifications,
+    agents, api_keys, audit, contacts, keys, merges, policy, test_identities, tokens, verifications,
 };
 use crate::app::App;
 
@@ -91,6 +91,18 @@ pub fn router(app: App) -> Router {
         .route(
             "/api/agents/{agent}/verifications",
             get(verifications::list),
+        )
+        .route(
+            "/api/agents/{agent}/environments/{environment}/test-identities",
+            get(test_identities::list).post(test_identities::add),
+        )
+        .route(
+            "/api/agents/{agent}/environments/{environment}/test-identities/{test_identity}",
+            delete(test_identities::remove),
+        )
+        .route(
+            "/api/agents/{agent}/environments/{environment}/test-identities/{test_identity}/token",
+            post(test_identities::token),
         )
         .route("/api/agents/{agent}/tokens/check", post(tokens::check))
         .route(

@@ -26,6 +26,7 @@ mod serve;
 mod settings;
 mod sites;
 mod tasks;
+mod test_identities;
 mod turns;
 mod verifications;
 

@@ -28,6 +28,7 @@ mod api {
     mod policy;
     mod possession;
     mod sessions;
+    mod test_identities;
     mod tokens;
     mod turns;
     mod verifications;

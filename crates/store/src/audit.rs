@@ -117,6 +117,9 @@ pub(crate) enum Audited {
     AddressProven,
     PersonExported,
     PersonErased,
+    TestIdentityAdded,
+    TestIdentityRemoved,
+    TestTokenMade,
 }
 
 impl Audited {
@@ -136,6 +139,9 @@ impl Audited {
             Self::AddressProven => "address_proven",
             Self::PersonExported => "person_exported",
             Self::PersonErased => "person_erased",
+            Self::TestIdentityAdded => "test_identity_added",
+            Self::TestIdentityRemoved => "test_identity_removed",
+            Self::TestTokenMade => "test_token_made",
         }
     }
 }
@@ -156,6 +162,11 @@ impl Store {
         let mut store = self.clone();
         store.actor = Some(actor);
         store
+    }
+
+    /// Who has things done with this store, if it was said.
+    pub fn actor(&self) -> Option<Actor> {
+        self.actor
     }
 
     /// The audit log, the newest first; of one agent, if one is given.

@@ -21,6 +21,7 @@ use crate::{
     one_time::Once,
     row::{IdentityJson, to_json},
     sessions::{Opened, Opening},
+    test_identities::is_test,
 };
 
 /// What a good token brings along.
@@ -51,12 +52,12 @@ impl Store {
     pub async fn open_verified(
         &self,
         opening: Opening,
-        proven: Proven,
+        mut proven: Proven,
         before: Option<Before>,
     ) -> Result<Opened, StoreError> {
         let scope = opening.scope;
         let mut tx = self.begin().await?;
-        self.admit(&mut tx, scope, &proven).await?;
+        self.admit(&mut tx, scope, &mut proven).await?;
         let contact = self
             .upsert_contact(&mut tx, scope, &proven.identity.subject, &proven.record)
             .await?;
@@ -82,12 +83,16 @@ impl Store {
     ///
     /// [`StoreError::Conflict`] if the session has ended, or is not this
     /// subject's (rule S3).
-    pub async fn renew(&self, session: &Session, proven: Proven) -> Result<Session, StoreError> {
+    pub async fn renew(
+        &self,
+        session: &Session,
+        mut proven: Proven,
+    ) -> Result<Session, StoreError> {
         const SQL: &str = "
             UPDATE sessions SET identity = $2, key_id = $3, expires_at = $4
             WHERE id = $1 AND contact_id = $5 AND ended_at IS NULL";
         let mut tx = self.begin().await?;
-        self.admit(&mut tx, session.scope, &proven).await?;
+        self.admit(&mut tx, session.scope, &mut proven).await?;
         let contact = self
             .upsert_contact(
                 &mut tx,
@@ -121,11 +126,18 @@ impl Store {
         })
     }
 
-    /// Asks what only the store can say against a good token, and uses it up if
-    /// it is good once.
-    async fn admit(&self, tx: &mut Tx, scope: Scope, proven: &Proven) -> Result<(), StoreError> {
+    /// Asks what only the store can say against a good token, whether its subject is
+    /// somebody at all, and uses it up if it is good once.
+    async fn admit(
+        &self,
+        tx: &mut Tx,
+        scope: Scope,
+        proven: &mut Proven,
+    ) -> Result<(), StoreError> {
         share_site(tx, scope).await?;
         refuse_revoked_key(tx, scope, proven.key).await?;
+        let is_test = is_test(tx, scope, &proven.identity.subject).await?;
+        proven.identity.is_test = is_test;
         let subject = &proven.identity.subject;
         self.refuse_marked(tx, scope, subject, proven.issued_at, proven.leeway)
             .await?;

@@ -47,6 +47,7 @@ mod row;
 mod seal;
 mod sessions;
 mod sweep;
+mod test_identities;
 mod undo;
 mod verifications;
 
@@ -78,6 +79,7 @@ pub use person::{
 pub use seal::MasterKey;
 pub use sessions::{Found, Opened, Opening, Returning};
 pub use sweep::Swept;
+pub use test_identities::{NewTestIdentity, TestIdentity};
 pub use undo::{By, Merge, Split, Undone};
 pub use verifications::{
     ACCEPTED, Attempt, EnforcementDay, EnforcementReport, KeyImpact, KeyUsage, Verification,

@@ -45,6 +45,31 @@ impl Store {
         scope: Scope,
         subject: &Subject,
     ) -> Result<Option<LoggedOut>, StoreError> {
+        let mut tx = self.begin().await?;
+        if !self.mark_logged_out(&mut tx, scope, subject).await? {
+            return Ok(None);
+        }
+        let done = self.end_sessions_of(&mut tx, scope, subject).await?;
+        let LoggedOut { contact, sessions } = &done;
+        let told = serde_json::json!({
+            "contact": contact.map(|id| id.to_string()),
+            "sessions": sessions.len(),
+        });
+        self.audit(&mut tx, scope, Audited::LoggedOutEverywhere, told)
+            .await?;
+        self.notify_logged_out(&mut tx, &done).await?;
+        tx.commit().await?;
+        Ok(Some(done))
+    }
+
+    /// Ends all sessions of a subject. In a transaction that has taken the
+    /// environment, so that none is opened meanwhile.
+    pub(crate) async fn end_sessions_of(
+        &self,
+        tx: &mut Tx,
+        scope: Scope,
+        subject: &Subject,
+    ) -> Result<LoggedOut, StoreError> {
         // An update and no select: who ends many sessions of somebody locks them
         // first, so that two do not wait for each other.
         const CONTACT: &str = "
@@ -55,41 +80,42 @@ impl Store {
             UPDATE sessions SET ended_at = $2
             WHERE contact_id = $1 AND ended_at IS NULL
             RETURNING id";
-
-        let now = self.clock.now().as_microsecond();
-        let mut tx = self.begin().await?;
-        if !self.mark_logged_out(&mut tx, scope, subject).await? {
-            return Ok(None);
-        }
         let row = optional_in!(
-            &mut tx,
+            tx,
             (String,),
             CONTACT,
             scope.agent.to_string(),
             scope.environment.as_str(),
             subject.as_str()
         )?;
-        let mut sessions = Vec::new();
-        let mut contact = None;
-        if let Some((id,)) = row {
-            for (session,) in all_in!(&mut tx, (String,), SESSIONS, id.as_str(), now)? {
-                sessions.push(parsed(&session, "sessions", "id")?);
+        let Some((id,)) = row else {
+            return Ok(LoggedOut {
+                contact: None,
+                sessions: Vec::new(),
+            });
+        };
+        let now = self.clock.now().as_microsecond();
+        let ended = all_in!(tx, (String,), SESSIONS, id.as_str(), now)?;
+        let sessions = ended.iter().map(|(id,)| parsed(id, "sessions", "id"));
+        Ok(LoggedOut {
+            contact: Some(parsed(&id, "contacts", "id")?),
+            sessions: sessions.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Tells every node whose sessions were ended, if there were any.
+    pub(crate) async fn notify_logged_out(
+        &self,
+        tx: &mut Tx,
+        done: &LoggedOut,
+    ) -> Result<(), StoreError> {
+        match done.contact {
+            Some(contact) if !done.sessions.is_empty() => {
+                let owner = Owner::Contact(contact);
+                self.notify(tx, Notice::SessionsEnded(Some(owner))).await
             }
-            contact = Some(parsed::<ContactId>(&id, "contacts", "id")?);
+            Some(_) | None => Ok(()),
         }
-        let told = serde_json::json!({
-            "contact": contact.map(|id| id.to_string()),
-            "sessions": sessions.len(),
-        });
-        self.audit(&mut tx, scope, Audited::LoggedOutEverywhere, told)
-            .await?;
-        if let Some(contact) = contact.filter(|_| !sessions.is_empty()) {
-            let owner = Owner::Contact(contact);
-            self.notify(&mut tx, Notice::SessionsEnded(Some(owner)))
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(Some(LoggedOut { contact, sessions }))
     }
 
     /// Refuses the tokens of a subject that were made up to now, and keeps sign-ins

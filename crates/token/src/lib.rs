@@ -46,7 +46,7 @@ pub use crate::jws::{BadBase64url, base64url, decode_base64url};
 pub use crate::key::{
     BadKeySet, FetchedKeys, Key, KeySet, KeyState, PublicKey, SetTerms, SkippedKey, UnusableKey,
 };
-pub use crate::mint::{AssertionKey, mint_hs256, thumbprint};
+pub use crate::mint::{AssertionKey, mint_hmac, mint_hs256, thumbprint};
 pub use crate::possession::{Asked, BadProof, NotAThumbprint, Proof, ProofKey};
 pub use crate::refusal::{
     ActorFault, AudienceFault, IssuerFault, KidFault, Malformed, Part, Refusal, Refused, Span,

@@ -6,6 +6,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use aws_lc_rs::{digest, hmac};
 use serde_json::{Value, json};
 
+use crate::algorithm::Algorithm;
 use crate::jws::base64url;
 use crate::key::UnusableKey;
 
@@ -13,11 +14,33 @@ use crate::key::UnusableKey;
 ///
 /// Nothing is checked: tests and `maitred token mint` make bad tokens with it too.
 pub fn mint_hs256(secret: &[u8], kid: Option<&str>, claims: &Value) -> String {
-    let mut header = json!({ "alg": "HS256", "typ": "JWT" });
+    let (algorithm, hash) = (Algorithm::Hs256, hmac::HMAC_SHA256);
+    mint(algorithm, hash, secret, kid, claims)
+}
+
+/// The same with HS256, HS384 or HS512; none for what signs with no secret.
+pub fn mint_hmac(
+    algorithm: Algorithm,
+    secret: &[u8],
+    kid: Option<&str>,
+    claims: &Value,
+) -> Option<String> {
+    let hash = algorithm.hmac()?;
+    Some(mint(algorithm, hash, secret, kid, claims))
+}
+
+fn mint(
+    algorithm: Algorithm,
+    hash: hmac::Algorithm,
+    secret: &[u8],
+    kid: Option<&str>,
+    claims: &Value,
+) -> String {
+    let mut header = json!({ "alg": algorithm.name(), "typ": "JWT" });
     if let Some(kid) = kid {
         header["kid"] = kid.into();
     }
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    let key = hmac::Key::new(hash, secret);
     compact(&header, claims, |message| {
         base64url(hmac::sign(&key, message).as_ref())
     })

@@ -93,6 +93,9 @@ impl Assertions {
             if let Some(actor) = &identity.actor {
                 put("act", json!({ "sub": actor }));
             }
+            if identity.is_test {
+                put("test", true.into());
+            }
         }
         put("htm", request.method.as_str().into());
         put("htu", request.url.as_str().into());

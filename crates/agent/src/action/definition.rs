@@ -448,6 +448,7 @@ pub(crate) mod tests {
             auth_time: None,
             actor: None,
             attributes: BTreeMap::from([("plan".to_owned(), json!("gold"))]),
+            is_test: false,
         };
 
         for name in USER_VALUES.iter().chain(&["user.attributes.plan"]) {

@@ -21,6 +21,7 @@ fn sarah() -> Identity {
             ("plan".to_owned(), json!("gold")),
             ("seats".to_owned(), json!(5)),
         ]),
+        is_test: false,
     }
 }
 

@@ -19,8 +19,14 @@ use serde_json::{Map, Value};
 use super::{
     Usage,
     data::{Where, fields, read},
+    test_identity::{known, usage},
 };
-use crate::{checker, http::CheckedToken, sites::Sites};
+use crate::{
+    checker,
+    http::CheckedToken,
+    sites::Sites,
+    test_identities::{self, only_in_staging},
+};
 
 /// What can be done with tokens.
 #[derive(Debug, Subcommand)]
@@ -28,17 +34,20 @@ pub(crate) enum TokenCommand {
     /// Sign a token as your server would, for trying things in staging
     Mint {
         /// Who it is for: the user's id at your site
-        #[arg(long, value_name = "ID")]
-        sub: String,
+        #[arg(long, value_name = "ID", required_unless_present = "test")]
+        sub: Option<String>,
         /// The user's address
-        #[arg(long, value_name = "ADDRESS")]
-        email: String,
+        #[arg(long, value_name = "ADDRESS", required_unless_present = "test")]
+        email: Option<String>,
         /// The user's name
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
         /// For how many seconds it is good
         #[arg(long, value_name = "SECONDS", default_value_t = 600)]
         expires_in: i64,
+        /// In place of these: a test identity that you act as, in staging
+        #[arg(long, value_name = "ID_OR_SUBJECT", conflicts_with_all = ["sub", "email", "name", "expires_in"])]
+        test: Option<String>,
         #[command(flatten)]
         place: Where,
     },
@@ -61,8 +70,15 @@ impl TokenCommand {
                 email,
                 name,
                 expires_in,
+                test,
                 place,
-            } => mint(&place, sub, email, name, expires_in).await,
+            } => match (test, sub, email) {
+                (Some(which), ..) => mint_test(&place, &which).await,
+                (None, Some(sub), Some(email)) => mint(&place, sub, email, name, expires_in).await,
+                (None, ..) => {
+                    Err(Usage("say who it is for: `--sub` and `--email`".to_owned()).into())
+                }
+            },
             Self::Log(log) => log.run().await,
             Self::Check { file, place } => check(&place, file.as_deref()).await,
         }
@@ -97,6 +113,26 @@ async fn mint(
         return place.data.print(fields! { token: token });
     }
     place.data.say(&token)
+}
+
+/// A token to act as a test identity with (rule A4).
+async fn mint_test(place: &Where, which: &str) -> anyhow::Result<ExitCode> {
+    only_in_staging(place.environment).map_err(usage)?;
+    let store = place.data.open().await?;
+    place.found(&store).await?;
+    let identity = known(&store, place.agent, which).await?;
+    let sites = Sites::default();
+    let made = test_identities::token(&sites, &store, place.agent, &identity);
+    let token = made.await.map_err(usage)?;
+    if place.data.json {
+        return place.data.print(fields! {
+            token: token.text,
+            expires_at: token.expires_at.to_string(),
+            subject: identity.claims.subject.to_string(),
+            operator: token.operator,
+        });
+    }
+    place.data.say(&token.text)
 }
 
 /// What a token can be signed with here.

@@ -11,7 +11,9 @@ use maitred_store::StoreError;
 use maitred_token::{Refused, Stage};
 
 use super::{MAX_BODY, proof::ProofFault};
-use crate::{keys::KeyError, limits::TooMany, settings::BadSetting};
+use crate::{
+    keys::KeyError, limits::TooMany, settings::BadSetting, test_identities::TestIdentityError,
+};
 
 /// In seconds: a set that is fetched now is there by then.
 const KEYS_RETRY_AFTER: &str = "5";
@@ -31,6 +33,8 @@ pub(crate) enum ApiError {
     KeysUnavailable,
     #[error(transparent)]
     Key(KeyError),
+    #[error(transparent)]
+    TestIdentity(TestIdentityError),
     #[error("who is not signed in cannot chat here")]
     TokenRequired { sign_in_url: Option<String> },
     #[error("the token is for another user than this session")]
@@ -126,6 +130,11 @@ impl ApiError {
             Self::Key(error) => match error.code() {
                 Some(code) if error.is_conflict() => (StatusCode::CONFLICT, code),
                 Some(code) => (StatusCode::UNPROCESSABLE_ENTITY, code),
+                None => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            },
+            Self::TestIdentity(error) => match error.code() {
+                Some(code @ "staging_only") => (StatusCode::UNPROCESSABLE_ENTITY, code),
+                Some(code) => (StatusCode::CONFLICT, code),
                 None => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
             },
             Self::TokenRequired { .. } => (StatusCode::UNAUTHORIZED, "token_required"),
@@ -244,6 +253,7 @@ impl ApiError {
                 Some("try again in a moment; `maitred key list` says what is wrong".to_owned())
             }
             Self::Key(error) => error.hint().map(str::to_owned),
+            Self::TestIdentity(error) => error.hint(),
             Self::NoGoodToken => Some(NO_GOOD_TOKEN.to_owned()),
             Self::TooLarge => Some(format!("send at most {MAX_BODY} bytes")),
             Self::TokenRevoked => Some(
@@ -319,6 +329,15 @@ impl From<KeyError> for ApiError {
             return error.into();
         }
         Self::Key(error)
+    }
+}
+
+impl From<TestIdentityError> for ApiError {
+    fn from(error: TestIdentityError) -> Self {
+        if let TestIdentityError::Store(error) = error {
+            return error.into();
+        }
+        Self::TestIdentity(error)
     }
 }
 

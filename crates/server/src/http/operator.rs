@@ -18,6 +18,7 @@ pub(super) mod contacts;
 pub(super) mod keys;
 pub(super) mod merges;
 pub(super) mod policy;
+pub(super) mod test_identities;
 pub(super) mod tokens;
 pub(super) mod verifications;
 pub(super) mod wire;

@@ -330,6 +330,7 @@ async fn answer(app: &App, site: &Site, opened: Opened) -> Result<wire::OpenedSe
         assurance: session.standing(now).assurance().as_str(),
         contact: wire::Contact::of(session),
         actor: wire::Actor::of(session),
+        test: session.is_test(),
         visitor: opened.visitor.map(|secret| secret.expose().to_owned()),
         greeting: greeting(session.identity()),
         conversation: conversation.map(Into::into),

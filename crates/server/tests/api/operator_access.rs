@@ -25,7 +25,16 @@ fn path_of(route: &Route, agent: &str) -> String {
     let path = route
         .path
         .replace("{agent}", agent)
-        .replace("{environment}", "production")
+        // There are test identities in staging only.
+        .replace(
+            "{environment}",
+            if route.path.contains("/test-identities") {
+                "staging"
+            } else {
+                "production"
+            },
+        )
+        .replace("{test_identity}", "nobody")
         .replace("{api_key}", "apk_00000000000000000000000000000099")
         .replace("{merge}", "mrg_00000000000000000000000000000099")
         .replace("{key}", "key_00000000000000000000000000000099");
@@ -38,6 +47,10 @@ fn body_of(route: &Route) -> Option<Value> {
         ("GET" | "DELETE", _) => None,
         ("POST", path) if path.ends_with("/contacts/logout") => Some(json!({ "subject": "42" })),
         ("POST", path) if path.ends_with("/undo") => Some(json!({})),
+        ("POST", path) if path.ends_with("/test-identities") => {
+            Some(json!({ "subject": "test-1" }))
+        }
+        ("POST", path) if path.ends_with("/token") => Some(json!({})),
         ("POST", path) if path.ends_with("/keys") => Some(json!({})),
         ("POST", path) if path.ends_with("/keys/import") => {
             Some(json!({ "secret": "correct horse battery staple, thirty-two" }))
@@ -114,9 +127,9 @@ async fn d1_with_a_key_for_one_agent_another_agent_does_not_exist() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{route:?}");
         assert_eq!(answer.error(), tries(nothing).await.error(), "{route:?}");
         assert_eq!(answer.error(), tries("nonsense").await.error(), "{route:?}");
-        // There is nothing by that id; `operator_contacts` and `operator_keys` find
-        // one's own.
-        if ["{merge}", "{key}", "/export"]
+        // There is nothing by that id; `operator_contacts`, `operator_keys` and
+        // `test_identities` find one's own.
+        if ["{merge}", "{key}", "{test_identity}", "/export"]
             .iter()
             .any(|id| route.path.contains(id))
         {

@@ -20,6 +20,8 @@ pub(crate) struct IdentityJson {
     auth_time: Option<i64>,
     actor: Option<String>,
     attributes: BTreeMap<String, Value>,
+    #[serde(default)]
+    is_test: bool,
 }
 
 impl From<&Identity> for IdentityJson {
@@ -37,6 +39,7 @@ impl From<&Identity> for IdentityJson {
             auth_time: identity.auth_time.map(Timestamp::as_second),
             actor: identity.actor,
             attributes: identity.attributes,
+            is_test: identity.is_test,
         }
     }
 }
@@ -57,6 +60,7 @@ impl From<IdentityJson> for Identity {
                 .and_then(|at| Timestamp::from_second(at).ok()),
             actor: json.actor,
             attributes: json.attributes,
+            is_test: json.is_test,
         }
     }
 }

@@ -477,5 +477,6 @@ pub(crate) fn identity(subject: &str) -> Identity {
         auth_time: Some("2026-05-04T09:00:00Z".parse().unwrap()),
         actor: None,
         attributes: [("plan".to_owned(), "gold".into())].into(),
+        is_test: false,
     }
 }

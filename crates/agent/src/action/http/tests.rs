@@ -32,6 +32,7 @@ fn session(subject: Option<&str>) -> Session {
                 auth_time: None,
                 actor: None,
                 attributes: BTreeMap::new(),
+                is_test: false,
             }),
         },
     };

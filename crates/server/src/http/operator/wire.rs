@@ -3,6 +3,7 @@
 mod contacts;
 mod keys;
 mod policy;
+mod test_identities;
 mod tokens;
 mod verifications;
 
@@ -20,6 +21,7 @@ pub(crate) use self::{
     contacts::{ContactView, ErasedView, LogOut, LoggedOutView, MergeView, UndoneView},
     keys::{BroughtKey, CreatedKey, ImportedKey, KeyView, NewKey, RetiredKey},
     policy::{Origins, Policy, PolicyPatch},
+    test_identities::{NewTestIdentity, TestIdentityView, TestTokenView},
     tokens::{CheckedToken, TokenToCheck},
     verifications::{KeyImpactView, VerificationView},
 };

@@ -58,6 +58,9 @@ pub(in crate::http) struct OpenedSession {
     pub(in crate::http) contact: Option<Contact>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) actor: Option<Actor>,
+    /// Only where an operator tries something (rule A4).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::http) test: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) visitor: Option<String>,
     pub(in crate::http) greeting: String,
@@ -75,6 +78,8 @@ pub(in crate::http) struct SessionView {
     contact: Option<Contact>,
     #[serde(skip_serializing_if = "Option::is_none")]
     actor: Option<Actor>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    test: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     proven: Option<Proven>,
 }
@@ -93,6 +98,7 @@ impl SessionView {
             assurance: session.standing(now).assurance().as_str(),
             contact: Contact::of(session),
             actor: Actor::of(session),
+            test: session.is_test(),
             proven: session.proven_address(now).map(|proven| Proven {
                 email: proven.address.as_str().to_owned(),
                 expires_at: proven.until,
