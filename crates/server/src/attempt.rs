@@ -99,7 +99,7 @@ impl<'a> Attempt<'a> {
                 warnings: Vec::new(),
             };
         }
-        if error.is_the_tokens_fault() {
+        if error.is_the_senders_fault() {
             let (scope, now) = (self.site.scope, self.app.store.clock.now());
             let limits = &self.app.limits;
             if let Err(too_many) = limits.refused_token(self.from, scope, self.about(), now) {

@@ -188,9 +188,9 @@ impl ApiError {
         }
     }
 
-    /// Whether it says that a token is no good here. What is our own fault, or
-    /// nobody's, is counted for nobody (rule L3).
-    pub(crate) fn is_the_tokens_fault(&self) -> bool {
+    /// Whether it says that a token is no good here, or not as it was shown. What is
+    /// our own fault, or nobody's, is counted for nobody (rule L3).
+    pub(crate) fn is_the_senders_fault(&self) -> bool {
         matches!(
             self,
             Self::RefusedToken(..)
@@ -198,6 +198,8 @@ impl ApiError {
                 | Self::TokenRevoked
                 | Self::TokenReplayed
                 | Self::OriginNotAllowed(_)
+                | Self::InvalidProof(_)
+                | Self::SecureContextNeeded
         )
     }
 

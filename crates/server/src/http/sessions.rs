@@ -49,14 +49,13 @@ pub(super) async fn open(
         .any(|origin| origin.admits(&body.page_origin))
     {
         let error = ApiError::OriginNotAllowed(body.page_origin.clone());
-        return Err(match body.token {
-            Some(token) => {
-                Attempt::new(&app, &site, from, &body.page_origin, &token).refused(error)
-            }
-            None => error,
-        });
+        let token = body.token.as_deref();
+        return Err(unread(&app, &site, from, &body.page_origin, token, error));
     }
-    let keys = Keys::of(&shown, body.key, &site, &app)?;
+    let keys = Keys::of(&shown, body.key, &site, &app).map_err(|error| {
+        let token = body.token.as_deref();
+        unread(&app, &site, from, &body.page_origin, token, error)
+    })?;
     let visitor = body
         .visitor
         .and_then(|text| Secret::parse(SecretFor::Visitor, &text))
@@ -116,7 +115,10 @@ pub(super) async fn identify(
     let session = &visitor.session;
     let site = site(&app, session.scope).await?;
     if session.proof_key.is_none() {
-        refuse_unbound(&site)?;
+        refuse_unbound(&site).map_err(|error| {
+            let token = Some(body.token.as_str());
+            unread(&app, &site, from, &session.page_origin, token, error)
+        })?;
     }
     let toward = match session.holder {
         Holder::Anonymous(visitor) => {
@@ -175,6 +177,22 @@ pub(super) async fn site(app: &App, scope: Scope) -> Result<Arc<Site>, ApiError>
         .site(&app.store, scope)
         .await?
         .ok_or(ApiError::NotFound("agent"))
+}
+
+/// A token that came with this was not looked at; that it came is in the log all
+/// the same. Not if a nonce is asked for: the frame then shows it once more.
+fn unread(
+    app: &App,
+    site: &Site,
+    from: Network,
+    page_origin: &str,
+    token: Option<&str>,
+    error: ApiError,
+) -> ApiError {
+    match (token, error) {
+        (None, error) | (_, error @ ApiError::UseNonce) => error,
+        (Some(token), error) => Attempt::new(app, site, from, page_origin, token).refused(error),
+    }
 }
 
 /// What a token is shown for.

@@ -183,6 +183,14 @@ fn by_the_server(attempt: &Attempt) -> Option<Words> {
                 ));
             }
         },
+        "secure_context_needed" => ApiError::SecureContextNeeded,
+        // What was wrong with it was not kept.
+        "invalid_proof" => {
+            return Some(Words::new(
+                "the proof of possession that came with the token is not good, so the token was not read",
+                "is `server.public_url` the address that browsers use? A program that opens sessions makes its proofs as RFC 9449 says",
+            ));
+        }
         // So answers a session that ended while it was renewed.
         "conflict" => {
             return Some(Words {
@@ -282,6 +290,8 @@ mod tests {
             entry("origin_not_allowed", |it| {
                 it.page_origin = Some("https://other.example".to_owned());
             }),
+            entry("secure_context_needed", |_| ()),
+            entry("invalid_proof", |_| ()),
             entry("rate_limited", |it| it.attempts = 12),
             entry("not_logged", |_| ()),
             entry("internal", |_| ()),
@@ -308,6 +318,10 @@ mod tests {
           sign in again and make a new token, with `iat`; for as long as clocks may differ after the logout, new ones are refused too
         pages of `https://other.example` may not show this chat
           add `https://other.example` to the origins of this agent and environment
+        this page cannot prove that its session is its own
+          serve the page over https, and send a `key` and a `DPoP` proof
+        the proof of possession that came with the token is not good, so the token was not read
+          is `server.public_url` the address that browsers use? A program that opens sessions makes its proofs as RFC 9449 says
         12 attempts were turned away unread: too many tokens from there were refused
           mend what the refusals before it tell of; behind a proxy, list it in `server.trusted_proxies`
         1 attempt was counted only: too many came at once to be logged one by one

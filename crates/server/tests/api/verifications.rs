@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use jiff::SignedDuration;
 use maitred_core::{
-    agent::{Enforcement, Settings},
+    agent::{Enforcement, Origin, ProofOfPossession, Settings},
     scope::Environment,
 };
 use maitred_store::{ACCEPTED, KeyUsage, KeyedFor, StoreError, Verification, VerificationFilter};
 use maitred_token::mint_hs256;
 use serde_json::{Value, json};
 
-use super::support::{ORIGIN, TestApp};
+use super::support::{ORIGIN, TestApp, browser::Browser};
 
 const PRODUCTION: Environment = Environment::Production;
 const STAGING: Environment = Environment::Staging;
@@ -376,4 +376,56 @@ async fn e1_a_token_can_be_required_only_after_a_good_one_was_seen() {
     app.enforce(Enforcement::Required).await.unwrap();
     let stranger = app.opens(PRODUCTION, json!({})).await;
     assert_eq!(stranger.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn l1_a_token_that_was_not_read_for_want_of_a_proof_is_in_the_log_and_a_nonce_is_not() {
+    let app = TestApp::new().await;
+    let scope = app.scope(PRODUCTION);
+    let settings = Settings {
+        origins: vec![Origin::parse(ORIGIN).unwrap()],
+        proof_of_possession: ProofOfPossession::Required,
+        ..Settings::default()
+    };
+    app.store.change_settings(scope, &settings).await.unwrap();
+    let browser = Browser::new();
+    let token = app.token("sarah");
+    let with_key = json!({
+        "agent": app.agent.to_string(), "page_origin": ORIGIN, "key": browser.jwk(), "token": token,
+    });
+    let shown = async |nonce: &str| {
+        let proof = browser.proves(&Method::POST, "/v1/sessions", None, nonce);
+        let body = Some(with_key.clone());
+        app.send_proven(Method::POST, "/v1/sessions", None, body, &[proof])
+            .await
+    };
+
+    let unbound = app.told(&token).await;
+    let other_route = browser.proves(&Method::GET, "/v1/sessions", None, &app.nonce().await);
+    let forged = app
+        .send_proven(
+            Method::POST,
+            "/v1/sessions",
+            None,
+            Some(with_key.clone()),
+            &[other_route],
+        )
+        .await;
+    let stale = shown("stale").await;
+    let stranger = app.opens(PRODUCTION, json!({})).await;
+    let good = shown(&app.nonce().await).await;
+
+    assert_eq!(unbound, "secure_context_needed");
+    assert_eq!(forged.code(), "invalid_proof");
+    assert_eq!(stale.code(), "use_dpop_nonce");
+    assert_eq!(stranger.code(), "secure_context_needed");
+    assert_eq!(good.status, StatusCode::CREATED, "{}", good.body);
+    let log = app.log(3).await;
+    let codes: Vec<_> = log.iter().map(|it| it.attempt.code.as_str()).collect();
+    assert_eq!(codes, ["secure_context_needed", "invalid_proof", ACCEPTED]);
+    for unread in &log[..2] {
+        assert_eq!(unread.attempt.page_origin.as_deref(), Some(ORIGIN));
+        assert_eq!(unread.attempt.key, None, "nothing of it was read");
+        assert_eq!(unread.attempt.subject_hash, None);
+    }
 }
