@@ -13,18 +13,19 @@ import { until } from "./until.mjs";
 const run = promisify(execFile);
 
 /**
- * An authority, and a certificate of it for `localhost`.
+ * An authority, and a certificate of it for `localhost`, or another name.
  *
  * @param {Test} t
+ * @param {string} [name]
  * @returns {Promise<{ authority: string, key: Buffer, cert: Buffer }>} the authority's certificate as a path
  */
-export async function certificates(t) {
+export async function certificates(t, name = "DNS:localhost") {
   const directory = await temporaryDirectory(t);
-  const at = (/** @type {string} */ name) => join(directory, name);
+  const at = (/** @type {string} */ file) => join(directory, file);
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
   const issue = (/** @type {string[]} */ ...args) => run("openssl", ["req", "-x509", ...key, ...args]);
   await issue("-keyout", at("ca.key"), "-out", at("ca.pem"), "-subj", "/CN=Test authority");
-  const signed = ["-CA", at("ca.pem"), "-CAkey", at("ca.key"), "-addext", "subjectAltName=DNS:localhost"];
+  const signed = ["-CA", at("ca.pem"), "-CAkey", at("ca.key"), "-addext", `subjectAltName=${name}`];
   const leaf = [...signed, "-addext", "basicConstraints=critical,CA:FALSE", "-subj", "/CN=localhost"];
   await issue(...leaf, "-keyout", at("localhost.key"), "-out", at("localhost.pem"));
   return {

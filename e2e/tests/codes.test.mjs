@@ -75,6 +75,34 @@ test("mail goes over TLS with a login, and the password is in no log", async (t)
   assert.ok(!maitred.output.includes("hunter2"), "the password is in the log");
 });
 
+// Loopback, but not by a name that maitred takes for it: there, smtp:// would not be encrypted.
+const ELSEWHERE = "::ffff:127.0.0.1";
+
+test("mail goes by STARTTLS to another machine, the login only once it is encrypted", async (t) => {
+  const { authority, key, cert } = await certificates(t, `IP:${ELSEWHERE}`);
+  const mail = await startMailServer(t, { disabledCommands: [], key, cert, authOptional: false });
+  const url = `smtp://ada%40shop.example:hunter2@[${ELSEWHERE}]:${mail.port}`;
+  const { maitred, visitor } = await startWithMail(t, url, { SSL_CERT_FILE: authority });
+
+  const letter = await proves(await visitor(), mail);
+
+  assert.equal(letter.user, "ada@shop.example");
+  assert.ok(letter.secure);
+  assert.ok(!maitred.output.includes("hunter2"), "the password is in the log");
+});
+
+test("a mail server that nobody vouches for is given nothing by STARTTLS either", async (t) => {
+  const { key, cert } = await certificates(t, `IP:${ELSEWHERE}`);
+  const mail = await startMailServer(t, { disabledCommands: [], key, cert });
+  const { maitred, visitor } = await startWithMail(t, `smtp://ada:hunter2@[${ELSEWHERE}]:${mail.port}`);
+
+  assert.equal((await (await visitor()).asks(SARAH)).status, 202);
+  await until("it is logged", () => maitred.output.includes("a one-time code was not sent"), 60_000);
+
+  assert.deepEqual(mail.letters, []);
+  assert.ok(!maitred.output.includes(SARAH), "the address is in the log");
+});
+
 test("a mail server that nobody vouches for is given nothing", async (t) => {
   const { key, cert } = await certificates(t);
   const mail = await startMailServer(t, { secure: true, key, cert });
