@@ -44,6 +44,10 @@ export type Opened = {
   readonly contact?: Contact;
   /** The member of staff who acts as the contact, as the site names them. */
   readonly actor?: { readonly id: string };
+  /** An operator tries something, in staging (A4). */
+  readonly test?: boolean;
+  /** The contact's address, which the site named and does not vouch for: a code can prove it (T5). */
+  readonly claimed_email?: string;
   /** The anonymous visitor's secret. Absent once the visitor is verified. */
   readonly visitor?: string;
   readonly greeting: string;

@@ -74,6 +74,15 @@ impl Session {
         self.identity().is_some_and(|identity| identity.is_test)
     }
 
+    /// The address that the site named and does not vouch for: what a code in this
+    /// session can prove (rule T5). Not where somebody acts as its holder, who would
+    /// have a code sent to them.
+    pub fn claimed_email(&self) -> Option<&str> {
+        let identity = self.identity().filter(|it| it.actor.is_none())?;
+        let email = identity.email.as_ref().filter(|email| !email.verified)?;
+        Some(&email.address)
+    }
+
     /// When to ask for the next token, so that its holder notices nothing (rule S2):
     /// with a fifth of the present token's life left, but not at once.
     ///

@@ -12,7 +12,7 @@ describe("a visitor nobody named", () => {
 
     await someone.opens();
 
-    expect(someone.state.phase).toEqual({ name: "live", assurance: "anonymous", contact: null, actor: null });
+    expect(someone.state.phase).toEqual({ name: "live", assurance: "anonymous", contact: null, actor: null, test: false, claimedEmail: null });
     expect(someone.state.greeting).toBe("Hi, how can I help you today?");
   });
 

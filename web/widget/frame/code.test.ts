@@ -1,6 +1,6 @@
 /** Whole stories, over HTTP, against the fake server: an address proven by a code (A3). */
 import { describe, expect, it } from "vitest";
-import { requests, server, tab, tellStories } from "../testing/stories.ts";
+import { requests, SARAH, server, tab, tellStories } from "../testing/stories.ts";
 import { Browser, type Tab } from "../testing/visitor.ts";
 
 tellStories();
@@ -28,6 +28,20 @@ describe("an address proven by a code, A3", () => {
     expect(someone.chat.identity.standing).toEqual({ assurance: "code", contact: null });
     expect([...browser.stored.values()].join()).not.toContain("sarah@");
     expect(requests("POST", /code/).map((s) => s.body)).toEqual([{ email: "sarah@example.com" }, { code: "246810" }]);
+  });
+
+  it("is the one that the site named and does not vouch for, T5", async () => {
+    server.claimedEmail = "sarah@example.com";
+    const sarah = tab();
+    await sarah.logsIn(SARAH);
+    sarah.chat.code.open();
+
+    expect(form(sarah)).toMatchObject({ step: "address", email: "sarah@example.com" });
+    await sarah.chat.code.send("sarah@example.com");
+    await sarah.chat.code.verify("246810");
+
+    expect([form(sarah), sarah.state.proven]).toEqual([null, "sarah@example.com"]);
+    expect(sarah.chat.identity.standing).toMatchObject({ assurance: "verified" });
   });
 
   it("is not sent for when it can be none", async () => {

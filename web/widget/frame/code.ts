@@ -1,4 +1,4 @@
-/** Proving an address by a code that is sent to it, for visitors without a token (A3). */
+/** Proving an address by a code that is sent to it: for visitors without a token (A3), or whose site does not vouch for theirs (T5). */
 import type { SessionView } from "../../protocol/index.ts";
 import { Over, Refused, type Api } from "./api.ts";
 import type { Visit } from "./visit.ts";
@@ -29,7 +29,8 @@ export class Code {
 
   open(): void {
     this.#form++;
-    this.#show(blank);
+    const { phase } = this.ties.store.state;
+    this.#show({ ...blank, email: (phase.name === "live" && phase.claimedEmail) || "" });
   }
 
   close(): void {

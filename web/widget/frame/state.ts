@@ -19,7 +19,7 @@ export type Phase =
   | { readonly name: "idle" }
   /** `named`: the page is being asked, or named somebody. Until that is settled, nothing is shown. */
   | { readonly name: "connecting"; readonly named: boolean }
-  | { readonly name: "live"; readonly assurance: Assurance; readonly contact: Contact | null; readonly actor: string | null }
+  | { readonly name: "live"; readonly assurance: Assurance; readonly contact: Contact | null; readonly actor: string | null; readonly test: boolean; readonly claimedEmail: string | null }
   /** The session ended; the page is being asked for a new token. */
   | { readonly name: "renewing" }
   /** The session ended, and the page could not say who is there. */
@@ -202,7 +202,7 @@ export function reduce(state: State, change: Change): State {
         : state;
     case "lapsed":
       return state.phase.name === "live" && state.proven !== null
-        ? { ...state, phase: { ...state.phase, assurance: "anonymous" }, proven: null }
+        ? { ...state, phase: { ...state.phase, assurance: state.phase.contact ? state.phase.assurance : "anonymous" }, proven: null }
         : state;
     default:
       return change satisfies never;
@@ -213,8 +213,8 @@ export function reduce(state: State, change: Change): State {
 const broken = ({ reply }: State): Reply | null => reply && { ...reply, broken: true };
 
 function signedIn(state: State, opened: Opened): State {
-  const { assurance, contact = null, actor } = opened;
-  const phase: Phase = { name: "live", assurance, contact, actor: actor?.id ?? null };
+  const { assurance, contact = null, actor, test = false, claimed_email: claimedEmail = null } = opened;
+  const phase: Phase = { name: "live", assurance, contact, actor: actor?.id ?? null, test, claimedEmail };
   const next = { ...state, phase, agent: { ...state.agent, ...opened.agent }, greeting: opened.greeting, held: null };
   const before = owner(state.phase);
   const resumed = opened.conversation ?? null;

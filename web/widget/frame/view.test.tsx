@@ -128,6 +128,26 @@ describe("proving an address by a code, A3", () => {
     expect(button("Confirm your email address")).toBeUndefined();
   });
 
+  it("is offered for the address that the site does not vouch for, and for no other, T5", async () => {
+    const opened = { session: "s", expires_at: "", assurance: "verified" as const, contact: sarah, claimed_email: "sarah@example.com", greeting: "Hi Sarah", agent };
+    await happens({ type: "signed_in", opened }, codes);
+    await act(() => button("Menu")?.click());
+    await act(() => button("Confirm your email address")?.click());
+    expect(done).toEqual(["openCode"]);
+
+    await happens(form({ email: "sarah@example.com" }));
+    expect([field()?.value, field()?.readOnly]).toEqual(["sarah@example.com", true]);
+    await happens(form({ step: "code", email: "sarah@example.com" }));
+    expect([field()?.readOnly, button("Use another address")]).toEqual([false, undefined]);
+
+    await happens({ type: "proven", assurance: "verified", email: "sarah@example.com" });
+    await act(() => button("Menu")?.click());
+    expect(button("Confirm your email address")).toBeUndefined();
+    await happens({ type: "lapsed" });
+    expect(root.querySelector("[data-verified]")).not.toBeNull();
+    expect(button("Confirm your email address")).toBeDefined();
+  });
+
   it("is offered where the agent asks for it, and nowhere else", async () => {
     const asks = shows(says("agent", "Please [confirm it](#confirm-email), or [x](#anything)."));
     await happens(signsIn(null), { type: "conversation", conversation }, asks);
@@ -221,6 +241,15 @@ describe("the chat", () => {
     expect(root.querySelector("[data-actor]")?.textContent).toBe("alex@shop.example is signed in as Sarah Miller");
     await happens(signsIn(sarah));
     expect(root.querySelector("[data-actor]")).toBeNull();
+  });
+
+  it("says that it is a test, A4", async () => {
+    const opened = { session: "s", expires_at: "", assurance: "verified" as const, contact: sarah, actor: { id: "apk_1" }, test: true, greeting: "Hi Sarah", agent };
+    await happens({ type: "signed_in", opened });
+
+    expect(root.querySelector("[data-test]")?.textContent).toBe("A test: this is nobody’s account");
+    await happens(signsIn(sarah));
+    expect(root.querySelector("[data-test]")).toBeNull();
   });
 
   it("keeps the text while offline, and does not send it", async () => {

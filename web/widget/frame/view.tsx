@@ -3,7 +3,7 @@ import type { State } from "./state.ts";
 import type { Store } from "./store.ts";
 import { words } from "./words.ts";
 import type { Actions } from "./view/actions.ts";
-import { CodeForm, Proven } from "./view/code.tsx";
+import { CodeForm, onlyEmail, Proven } from "./view/code.tsx";
 import { Composer } from "./view/composer.tsx";
 import { Conversations } from "./view/conversations.tsx";
 import { Gate } from "./view/gate.tsx";
@@ -27,7 +27,7 @@ function Body({ state, actions }: { state: State; actions: Actions }) {
     return (
       <>
         <ThreadView state={state} actions={actions} />
-        {state.code && <CodeForm form={state.code} actions={actions} />}
+        {state.code && <CodeForm form={state.code} only={onlyEmail(state)} actions={actions} />}
         {state.proven !== null && <Proven email={state.proven} />}
         <Composer state={state} actions={actions} />
       </>
@@ -53,6 +53,9 @@ export function App({ store, actions }: { store: Store; actions: Actions }) {
       <Header state={state} actions={actions} />
       {state.phase.name === "live" && state.phase.actor !== null && (
         <p class="actor" role="note" dir="auto" data-actor><Icon name="person" /><span>{words.actsAs(state.phase.actor, state.phase.contact?.name ?? null)}</span></p>
+      )}
+      {state.phase.name === "live" && state.phase.test && (
+        <p class="actor" role="note" data-test><Icon name="person" /><span>{words.isTest}</span></p>
       )}
       {sentence && <p class="notice" role="status">{sentence}</p>}
       <main><Body state={state} actions={actions} /></main>

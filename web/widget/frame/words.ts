@@ -37,6 +37,7 @@ export const words = {
   actsAs: (actor: string, name: string | null) => `${actor} is signed in as ${name ?? "a customer"}`,
   notMine: "Not mine",
   cancel: "Cancel",
+  isTest: "A test: this is nobody’s account",
   confirmEmail: "Confirm your email address",
   codeWhy: "We will send you a code, so that we know that the address is yours.",
   email: "Email address",

@@ -53,6 +53,8 @@ export class FakeServer {
   };
   /** The member of staff who acts as whoever signs in. */
   actor: string | null = null;
+  /** The address of whoever signs in, if the site does not vouch for it. */
+  claimedEmail: string | null = null;
   /** The code that every address is sent. */
   code = "246810";
   /** How long sessions last, and when they want to be renewed, in seconds. */
@@ -175,7 +177,7 @@ export class FakeServer {
       return [204];
     }
     if (path === "/v1/code") return [202, { expires_at: inSeconds(600) }];
-    if (path === "/v1/code/verification") return [200, this.#verified(body["code"] ?? "")];
+    if (path === "/v1/code/verification") return [200, this.#verified(held.owner, body["code"] ?? "")];
     if (path === "/v1/events") {
       this.#stream(session, held.owner, request, response);
       return [0];
@@ -183,10 +185,10 @@ export class FakeServer {
     return this.#conversations(method, url, held.owner, body);
   }
 
-  #verified(code: string): SessionView {
+  #verified(owner: Owner, code: string): SessionView {
     if (code !== this.code) throw no(401, "wrong_code", "the code is wrong");
     const sent = this.seen.findLast((s) => s.path === "/v1/code")?.body["email"];
-    return { expires_at: inSeconds(this.lasts), assurance: "code", proven: { email: String(sent), expires_at: inSeconds(1800) } };
+    return { expires_at: inSeconds(this.lasts), assurance: owner.contact ? "verified" : "code", proven: { email: String(sent), expires_at: inSeconds(1800) } };
   }
 
   #conversations(method: string, url: URL, owner: Owner, body: Body): [number, unknown?] {
@@ -297,6 +299,7 @@ export class FakeServer {
       assurance: owner.contact ? "verified" : "anonymous",
       ...(owner.contact && { contact: owner.contact }),
       ...(owner.contact && this.actor !== null && { actor: { id: this.actor } }),
+      ...(owner.contact && this.claimedEmail !== null && { claimed_email: this.claimedEmail }),
       ...(visitor !== null && { visitor }),
       greeting: first ? `Hi ${first}, how can I help you today?` : "Hi, how can I help you today?",
       ...(thread && { conversation: thread.record }),

@@ -349,6 +349,7 @@ async fn answer(app: &App, site: &Site, opened: Opened) -> Result<wire::OpenedSe
         contact: wire::Contact::of(session),
         actor: wire::Actor::of(session),
         test: session.is_test(),
+        claimed_email: session.claimed_email().map(str::to_owned),
         visitor: opened.visitor.map(|secret| secret.expose().to_owned()),
         greeting: greeting(session.identity()),
         conversation: conversation.map(Into::into),

@@ -386,6 +386,7 @@ async fn t5_an_address_the_site_does_not_vouch_for_is_absent_until_a_code_proves
     let opened = app
         .opens(Environment::Production, json!({ "token": token }))
         .await;
+    assert_eq!(opened.body["claimed_email"], "sarah@example.com");
     let sarah = Visitor::of(&app, &opened);
     asks_for_the_order(&sarah).await;
     assert!(orders.requests().is_empty(), "the address is absent");

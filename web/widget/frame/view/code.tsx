@@ -4,9 +4,12 @@ import { words } from "../words.ts";
 import type { Actions } from "./actions.ts";
 import { Icon } from "./icons.tsx";
 
-/** Whether an address may be proven now: the agent sends codes, and nobody vouches for the visitor. */
+/** Whether an address may be proven now: the agent sends codes, and nobody vouches for the visitor, or for the address (T5). */
 export const offersCode = ({ agent, phase, proven }: State): boolean =>
-  agent?.codes === true && phase.name === "live" && phase.contact === null && proven === null;
+  agent?.codes === true && phase.name === "live" && proven === null && (phase.contact === null || phase.claimedEmail !== null);
+
+/** The one address that a visitor can prove whom the site has named: another would change nothing. */
+export const onlyEmail = ({ phase }: State): string | null => (phase.name === "live" ? phase.claimedEmail : null);
 
 /** `s…@example.com`: enough to know one's own. */
 export function masked(email: string): string {
@@ -26,7 +29,7 @@ const FIELDS = {
   code: { label: words.code, type: "text", inputMode: "numeric", autocomplete: "one-time-code", maxLength: 11, submit: words.confirm },
 } as const;
 
-export function CodeForm({ form, actions }: { form: Form; actions: Actions }) {
+export function CodeForm({ form, only, actions }: { form: Form; only: string | null; actions: Actions }) {
   const { step, email, busy, waits, problem } = form;
   const { submit, label, ...field } = FIELDS[step];
   const input = useRef<HTMLInputElement>(null);
@@ -58,14 +61,14 @@ export function CodeForm({ form, actions }: { form: Form; actions: Actions }) {
       <p id="code-why" role="status">{step === "address" ? words.codeWhy : <>{words.codeSent} <bdi>{email}</bdi>. {words.codeLife}</>}</p>
       <label for="code-field">{label}</label>
       <div class="field">
-        <input key={step} ref={input} id="code-field" defaultValue={step === "address" ? email : ""} class={step} {...field} spellcheck={false} dir="ltr" aria-describedby={problem ? "code-problem" : "code-why"} aria-invalid={problem !== null} />
+        <input key={step} ref={input} id="code-field" defaultValue={step === "address" ? email : ""} class={step} {...field} readOnly={step === "address" && only !== null} spellcheck={false} dir="ltr" aria-describedby={problem ? "code-problem" : "code-why"} aria-invalid={problem !== null} />
         <p id="code-problem" class="wrong" role="alert">{problem}</p>
         <button type="submit" class="button" disabled={busy || (step === "address" && waits)}>{busy ? <span class="spinner" /> : null}{submit}</button>
       </div>
       {step === "code" && (
         <div class="card-more">
           <button type="button" disabled={busy || waits} onClick={() => actions.sendCode(email)}>{words.sendAgain}</button>
-          <button type="button" disabled={busy} onClick={actions.mendAddress}>{words.otherAddress}</button>
+          {only === null && <button type="button" disabled={busy} onClick={actions.mendAddress}>{words.otherAddress}</button>}
         </div>
       )}
     </form>

@@ -61,6 +61,9 @@ pub(in crate::http) struct OpenedSession {
     /// Only where an operator tries something (rule A4).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::http) test: bool,
+    /// What a one-time code can prove of somebody who is verified (rule T5).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) claimed_email: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) visitor: Option<String>,
     pub(in crate::http) greeting: String,
@@ -81,6 +84,8 @@ pub(in crate::http) struct SessionView {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     test: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    claimed_email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     proven: Option<Proven>,
 }
 
@@ -99,6 +104,7 @@ impl SessionView {
             contact: Contact::of(session),
             actor: Actor::of(session),
             test: session.is_test(),
+            claimed_email: session.claimed_email().map(str::to_owned),
             proven: session.proven_address(now).map(|proven| Proven {
                 email: proven.address.as_str().to_owned(),
                 expires_at: proven.until,
