@@ -51,7 +51,7 @@ enum Command {
     /// API keys: what your programs operate maitred with
     #[command(subcommand)]
     ApiKey(api_key::ApiKeyCommand),
-    /// The people your site vouched for: log out everywhere, undo
+    /// The people your site vouched for: log out, export, erase, undo
     #[command(subcommand)]
     Contact(contact::ContactCommand),
     /// Tokens, for trying things

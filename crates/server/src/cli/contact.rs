@@ -161,7 +161,7 @@ impl Whom {
         let erased = erased.await?.context("the agent is gone")?;
         let what = if erased.contact {
             format!(
-                "{}, {}, {} and {} of the log are gone",
+                "{}, {}, {} and {} of the log are gone. Backups made before still have them",
                 counted(erased.conversations, "conversation"),
                 counted(erased.entries, "line"),
                 counted(erased.sessions, "session"),
@@ -171,7 +171,7 @@ impl Whom {
             "nobody by that id was seen here so far".to_owned()
         };
         self.place.data.say(&format!(
-            "`{}` is erased: {what}. Tokens made up to now are refused. Backups made before still have them",
+            "`{}` is erased, and tokens made up to now are refused: {what}",
             self.subject
         ))
     }
