@@ -3,6 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 /// How long what was cut off may take to notice.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
@@ -42,7 +43,7 @@ impl Tasks {
         &self,
         task: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        self.tracker.spawn(task).await.ok()
+        self.tracker.spawn(task.in_current_span()).await.ok()
     }
 
     /// Is cancelled when the program is about to end: nothing new begins.

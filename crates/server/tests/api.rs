@@ -9,6 +9,7 @@ mod api {
     mod claims;
     mod codes;
     mod conversations;
+    mod costs;
     mod events;
     mod isolation;
     mod key_sets;

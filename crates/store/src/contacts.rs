@@ -121,6 +121,9 @@ impl Store {
     }
 
     /// The record of whom a token is about, made or brought up to date.
+    ///
+    /// Keeps logouts and revocations off the environment until the transaction ends
+    /// (ADR 8), in the same statement: this is what sign-ins wait for.
     pub(crate) async fn upsert_contact(
         &self,
         tx: &mut Tx,
@@ -128,19 +131,31 @@ impl Store {
         subject: &str,
         record: &Record,
     ) -> Result<ContactId, StoreError> {
-        const SQL: &str = "
-            INSERT INTO contacts (id, agent_id, environment, subject, name, email, claims,
-                created_at, updated_at, epoch, last_event)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, 0)
-            ON CONFLICT (agent_id, environment, subject) DO UPDATE SET name = excluded.name,
-                email = excluded.email, claims = excluded.claims,
-                updated_at = excluded.updated_at
-            RETURNING id";
+        macro_rules! upsert {
+            ($lock:literal) => {
+                concat!(
+                    "INSERT INTO contacts (id, agent_id, environment, subject, name, email,
+                        claims, created_at, updated_at, epoch, last_event)
+                    SELECT $1, agent_id, environment, $4, $5, $6, $7, $8, $8, $9, 0
+                    FROM environments WHERE agent_id = $2 AND environment = $3 ",
+                    $lock,
+                    " ON CONFLICT (agent_id, environment, subject) DO UPDATE SET
+                        name = excluded.name, email = excluded.email,
+                        claims = excluded.claims, updated_at = excluded.updated_at
+                    RETURNING id"
+                )
+            };
+        }
+        // SQLite has one writer at a time, and no word for locking a row.
+        let sql = match tx {
+            Tx::Sqlite(_) => upsert!(""),
+            Tx::Postgres(_) => upsert!("FOR SHARE"),
+        };
         let claims = (!record.claims.is_empty()).then(|| to_json(&record.claims));
         let (id,) = optional_in!(
             tx,
             (String,),
-            SQL,
+            sql,
             ContactId::new(&self.clock).to_string(),
             scope.agent.to_string(),
             scope.environment.as_str(),

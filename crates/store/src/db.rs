@@ -41,6 +41,7 @@ impl WriteDb {
 impl Tx {
     /// Only after this has returned may anybody be told.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        tracing::trace!("commit");
         match self {
             Self::Sqlite(lease) => lease.commit().await,
             Self::Postgres(tx) => Ok(tx.commit().await?),

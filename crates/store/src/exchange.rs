@@ -16,7 +16,6 @@ use maitred_core::{
 use crate::{
     Store, StoreError,
     db::{Tx, execute, optional_in},
-    marks::share_site,
     merge::Before,
     one_time::Once,
     row::{IdentityJson, to_json},
@@ -57,17 +56,25 @@ impl Store {
     ) -> Result<Opened, StoreError> {
         let scope = opening.scope;
         let mut tx = self.begin().await?;
-        self.admit(&mut tx, scope, &mut proven).await?;
         let contact = self
             .upsert_contact(&mut tx, scope, &proven.identity.subject, &proven.record)
             .await?;
+        proven.identity.is_test = is_test(&mut tx, scope, &proven.identity.subject).await?;
         let holder = Holder::Verified {
             contact,
-            identity: Box::new(proven.identity),
+            identity: Box::new(proven.identity.clone()),
             key: proven.key,
         };
         let session = opening.session(SessionId::new(&self.clock), holder, proven.lasts_until);
-        let secret = self.insert_session(&mut tx, &session).await?;
+        let unless = Some(self.unless_marked(scope, &proven));
+        let inserted = self.insert_session(&mut tx, &session, unless).await?;
+        let Some(secret) = inserted else {
+            self.refuse(&mut tx, scope, &proven).await?;
+            return Err(StoreError::Conflict);
+        };
+        if let Some(once) = &proven.once {
+            self.spend(&mut tx, scope, proven.key, once).await?;
+        }
         if let Some(before) = before {
             self.retire_visitor(&mut tx, scope, before, contact).await?;
         }
@@ -91,16 +98,16 @@ impl Store {
         const SQL: &str = "
             UPDATE sessions SET identity = $2, key_id = $3, expires_at = $4
             WHERE id = $1 AND contact_id = $5 AND ended_at IS NULL";
+        let scope = session.scope;
         let mut tx = self.begin().await?;
-        self.admit(&mut tx, session.scope, &mut proven).await?;
         let contact = self
-            .upsert_contact(
-                &mut tx,
-                session.scope,
-                &proven.identity.subject,
-                &proven.record,
-            )
+            .upsert_contact(&mut tx, scope, &proven.identity.subject, &proven.record)
             .await?;
+        proven.identity.is_test = is_test(&mut tx, scope, &proven.identity.subject).await?;
+        self.refuse(&mut tx, scope, &proven).await?;
+        if let Some(once) = &proven.once {
+            self.spend(&mut tx, scope, proven.key, once).await?;
+        }
         let renewed = execute!(
             &mut tx,
             SQL,
@@ -126,47 +133,23 @@ impl Store {
         })
     }
 
-    /// Asks what only the store can say against a good token, whether its subject is
-    /// somebody at all, and uses it up if it is good once.
-    async fn admit(
-        &self,
-        tx: &mut Tx,
-        scope: Scope,
-        proven: &mut Proven,
-    ) -> Result<(), StoreError> {
-        share_site(tx, scope).await?;
+    /// Asks what only the store can say against a good token, in the order in which
+    /// it is told. What it says stays true until the transaction ends, if that has
+    /// its contact already.
+    async fn refuse(&self, tx: &mut Tx, scope: Scope, proven: &Proven) -> Result<(), StoreError> {
         refuse_revoked_key(tx, scope, proven.key).await?;
-        let is_test = is_test(tx, scope, &proven.identity.subject).await?;
-        proven.identity.is_test = is_test;
-        let subject = &proven.identity.subject;
-        self.refuse_marked(tx, scope, subject, proven.issued_at, proven.leeway)
-            .await?;
-        match &proven.once {
-            Some(once) => self.spend(tx, scope, proven.key, once).await,
-            None => Ok(()),
-        }
+        self.refuse_marked(tx, scope, proven).await
     }
 }
 
-/// Makes sure that a key is good, and stays so until the transaction ends: else
-/// a session stored meanwhile would outlive its key (rule S6).
 async fn refuse_revoked_key(tx: &mut Tx, scope: Scope, key: KeyId) -> Result<(), StoreError> {
-    // SQLite has one writer at a time, and no word for locking a row.
-    const SQLITE: &str = "
+    const SQL: &str = "
         SELECT id FROM signing_keys
         WHERE id = $1 AND agent_id = $2 AND environment = $3 AND revoked_at IS NULL";
-    const POSTGRES: &str = "
-        SELECT id FROM signing_keys
-        WHERE id = $1 AND agent_id = $2 AND environment = $3 AND revoked_at IS NULL
-        FOR SHARE";
-    let sql = match tx {
-        Tx::Sqlite(_) => SQLITE,
-        Tx::Postgres(_) => POSTGRES,
-    };
     let row = optional_in!(
         tx,
         (String,),
-        sql,
+        SQL,
         key.to_string(),
         scope.agent.to_string(),
         scope.environment.as_str()

@@ -17,16 +17,22 @@ use maitred_core::{
 };
 
 use crate::{
-    KeyedFor, Store, StoreError,
+    KeyedFor, Proven, Store, StoreError,
     audit::Audited,
     db::{Tx, all_in, execute, optional_in},
     notices::Notice,
-    row::{parsed, time},
+    row::parsed,
 };
 
 /// After that long no token that a mark refuses could still be good: the longest
 /// lifetime, and an hour for leeways and for clocks of nodes that differ.
 const LASTS: SignedDuration = SignedDuration::from_hours(25);
+
+/// The marks that refuse a token: on its subject, and not before it was made.
+pub(crate) struct UnlessMarked {
+    pub(crate) subject_hash: String,
+    pub(crate) since: i64,
+}
 
 /// What was logged out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,29 +159,33 @@ impl Store {
         &self,
         tx: &mut Tx,
         scope: Scope,
-        subject: &str,
-        issued_at: Option<Timestamp>,
-        leeway: SignedDuration,
+        proven: &Proven,
     ) -> Result<(), StoreError> {
         const SQL: &str = "
-            SELECT marked_at FROM logout_marks
-            WHERE agent_id = $1 AND environment = $2 AND subject_hash = $3";
+            SELECT subject_hash FROM logout_marks
+            WHERE agent_id = $1 AND environment = $2 AND subject_hash = $3 AND marked_at >= $4";
+        let unless = self.unless_marked(scope, proven);
         let row = optional_in!(
             tx,
-            (i64,),
+            (String,),
             SQL,
             scope.agent.to_string(),
             scope.environment.as_str(),
-            self.subject_hash(scope, subject)
+            unless.subject_hash,
+            unless.since
         )?;
-        let Some((marked_at,)) = row else {
-            return Ok(());
-        };
-        let good_from = time(marked_at, "logout_marks", "marked_at")? + leeway;
-        if issued_at.is_some_and(|issued_at| issued_at > good_from) {
-            Ok(())
-        } else {
-            Err(StoreError::TokenRevoked)
+        match row {
+            Some(_) => Err(StoreError::TokenRevoked),
+            None => Ok(()),
+        }
+    }
+
+    /// The marks that refuse a token.
+    pub(crate) fn unless_marked(&self, scope: Scope, proven: &Proven) -> UnlessMarked {
+        let good_if_marked_before = |at: Timestamp| (at - proven.leeway).as_microsecond();
+        UnlessMarked {
+            subject_hash: self.subject_hash(scope, &proven.identity.subject),
+            since: proven.issued_at.map_or(i64::MIN, good_if_marked_before),
         }
     }
 
@@ -190,23 +200,6 @@ impl Store {
     pub(crate) fn subject_hash(&self, scope: Scope, subject: &str) -> String {
         self.keyed_hash(KeyedFor::Subject(scope), subject.as_bytes())
     }
-}
-
-/// Keeps marks off this environment until the transaction ends.
-pub(crate) async fn share_site(tx: &mut Tx, scope: Scope) -> Result<(), StoreError> {
-    const SQL: &str = "
-        SELECT agent_id FROM environments WHERE agent_id = $1 AND environment = $2 FOR SHARE";
-    // SQLite has one writer at a time, and no word for locking a row.
-    if let Tx::Postgres(_) = tx {
-        optional_in!(
-            tx,
-            (String,),
-            SQL,
-            scope.agent.to_string(),
-            scope.environment.as_str()
-        )?;
-    }
-    Ok(())
 }
 
 /// Keeps sign-ins and others who take it off this environment until the

@@ -14,6 +14,7 @@ use maitred_core::{
 use crate::{
     Store, StoreError, codes,
     db::{Tx, all_in, execute, optional, optional_in},
+    marks::UnlessMarked,
     notices::Notice,
     row::{IdentityJson, json, parsed, time, to_json},
 };
@@ -116,7 +117,8 @@ impl Store {
             Holder::Anonymous(id),
             expires_at,
         );
-        let secret = self.insert_session(&mut tx, &session).await?;
+        let inserted = self.insert_session(&mut tx, &session, None).await?;
+        let secret = inserted.ok_or(StoreError::Conflict)?;
         tx.commit().await?;
         Ok(Opened {
             session,
@@ -243,16 +245,25 @@ impl Store {
         Ok((id, secret))
     }
 
-    /// Keeps the session, and makes what opens it.
+    /// Keeps the session, and makes what opens it. None if its key is revoked or its
+    /// token is: the statement that stores it asks, so that none slips past (rule S6).
     pub(crate) async fn insert_session(
         &self,
         tx: &mut Tx,
         session: &Session,
-    ) -> Result<Secret, StoreError> {
+        unless: Option<UnlessMarked>,
+    ) -> Result<Option<Secret>, StoreError> {
         const SQL: &str = "
             INSERT INTO sessions (id, secret_hash, agent_id, environment, visitor_id, contact_id,
                 key_id, identity, page_origin, created_at, expires_at, proof_key)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
+            WHERE ($7 IS NULL OR EXISTS (
+                    SELECT id FROM signing_keys
+                    WHERE id = $7 AND agent_id = $3 AND environment = $4 AND revoked_at IS NULL))
+                AND NOT EXISTS (
+                    SELECT subject_hash FROM logout_marks
+                    WHERE agent_id = $3 AND environment = $4 AND subject_hash = $13
+                        AND marked_at >= $14)";
         let (visitor, contact, key) = match &session.holder {
             Holder::Anonymous(visitor) => (Some(visitor.to_string()), None, None),
             Holder::Verified { contact, key, .. } => {
@@ -260,7 +271,8 @@ impl Store {
             }
         };
         let secret = new_secret(SecretFor::Session);
-        execute!(
+        let (subject_hash, since) = unless.map(|it| (it.subject_hash, it.since)).unzip();
+        let inserted = execute!(
             tx,
             SQL,
             session.id.to_string(),
@@ -277,8 +289,10 @@ impl Store {
             self.clock.now().as_microsecond(),
             session.expires_at.as_microsecond(),
             session.proof_key.as_ref().map(ProofKey::as_str),
+            subject_hash,
+            since,
         )?;
-        Ok(secret)
+        Ok((inserted > 0).then_some(secret))
     }
 
     fn found(&self, row: SessionRow) -> Result<Found, StoreError> {

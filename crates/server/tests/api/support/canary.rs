@@ -56,6 +56,13 @@ pub(crate) async fn until_logged(text: &str) -> String {
         .expect("it is logged within 30 s")
 }
 
+/// The lines that were logged so far and hold this text.
+pub(crate) fn lines_with(text: &str) -> Vec<String> {
+    let log = String::from_utf8_lossy(&kept()).into_owned();
+    let lines = log.lines().filter(|line| line.contains(text));
+    lines.map(str::to_owned).collect()
+}
+
 /// The line around the first secret in a text.
 pub(crate) fn found_in(text: &str) -> Option<&str> {
     let at = find_secret(text).or_else(|| text.find(ADDRESSES))?;

@@ -1,0 +1,71 @@
+//! What a request costs, in statements and commits: counts, that hold on any machine.
+
+use axum::http::{Method, StatusCode};
+use maitred_core::scope::Environment;
+use serde_json::json;
+use tracing::{Instrument, info_span};
+use uuid::Uuid;
+
+use super::support::{Answer, TestApp, canary};
+
+const PRODUCTION: Environment = Environment::Production;
+
+/// What the store was asked to do.
+#[derive(Debug, PartialEq)]
+struct Cost {
+    statements: usize,
+    commits: usize,
+}
+
+/// What came of a request, and what the store did for it, on whatever thread.
+async fn counted(request: impl Future<Output = Answer>) -> (Answer, Cost) {
+    let id = Uuid::new_v4();
+    let answer = request.instrument(info_span!("counted", %id)).await;
+    let lines = canary::lines_with(&id.to_string());
+    let of = |what| lines.iter().filter(|line| line.contains(what)).count();
+    let cost = Cost {
+        // The driver notes every statement, also those that begin and end transactions.
+        statements: of("sqlx::query: ") - of("summary=\"COMMIT\"") - of("summary=\"BEGIN\""),
+        commits: of("maitred_store::db: commit"),
+    };
+    (answer, cost)
+}
+
+#[tokio::test]
+async fn t13_the_token_of_somebody_known_costs_three_statements_and_one_commit() {
+    let app = TestApp::new().await;
+    app.visitor("sarah").await.opens_conversation().await;
+    let body = json!({ "token": app.token("sarah") });
+
+    let (answer, cost) = counted(app.opens(PRODUCTION, body)).await;
+
+    assert_eq!(answer.status, StatusCode::CREATED);
+    let (statements, commits) = (3, 1);
+    assert_eq!(cost, Cost { statements, commits });
+}
+
+#[tokio::test]
+async fn t13_with_warm_keys_the_database_has_no_part_in_judging_a_token() {
+    let app = TestApp::new().await;
+    app.visitor("sarah").await;
+    let mut claims = app.claims("sarah");
+    claims.insert("exp".to_owned(), json!(app.clock.now().as_second() - 600));
+    let body = json!({ "token": app.signed(PRODUCTION, &claims) });
+
+    let (answer, cost) = counted(app.opens(PRODUCTION, body)).await;
+
+    assert_eq!(answer.code(), "token_expired");
+    let (statements, commits) = (0, 0);
+    assert_eq!(cost, Cost { statements, commits });
+}
+
+#[tokio::test]
+async fn what_a_request_costs_is_seen() {
+    let app = TestApp::new().await;
+    let sarah = app.visitor("sarah").await;
+    let session = Some(sarah.session.as_str());
+
+    let (_, cost) = counted(app.send(Method::DELETE, "/v1/session", session, None)).await;
+
+    assert!(cost.statements >= 2 && cost.commits == 1, "{cost:?}");
+}
