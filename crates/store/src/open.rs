@@ -98,6 +98,8 @@ impl Store {
                 let readers = SqlitePoolOptions::new()
                     .max_connections(READERS)
                     .acquire_timeout(BUSY)
+                    // A file does not hang up; asking would double the cost of a read.
+                    .test_before_acquire(false)
                     .connect_with(options.clone());
                 let readers = readers.await.map_err(unreachable)?;
                 refuse_old_sqlite(&readers).await?;

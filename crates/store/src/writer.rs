@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{Connection, Executor, SqliteConnection};
+use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::StoreError;
@@ -161,8 +161,8 @@ async fn commit_together(
 ) -> Option<(SqliteConnection, Option<Request>)> {
     // Immediate: a deferred transaction fails half-way when another process was
     // faster.
-    if let Err(error) = connection.execute("BEGIN IMMEDIATE; SAVEPOINT item").await {
-        _ = connection.execute("ROLLBACK").await;
+    if let Err(error) = run(&mut connection, "BEGIN IMMEDIATE; SAVEPOINT item").await {
+        _ = run(&mut connection, "ROLLBACK").await;
         _ = first.send(Err(error.into()));
         return Some((connection, None));
     }
@@ -185,7 +185,7 @@ async fn commit_together(
             (None, false) => "ROLLBACK TO item; RELEASE item; COMMIT",
         };
         kept.extend(returned.kept);
-        let done = connection.execute(step).await;
+        let done = run(&mut connection, step).await;
         match (done, next) {
             (Ok(_), Some(Request::Lend(next))) => borrower = next,
             (Ok(_), next) => {
@@ -194,7 +194,7 @@ async fn commit_together(
             }
             (Err(error), next) => {
                 // A full disk ends the whole transaction, whoever filled it.
-                _ = connection.execute("ROLLBACK").await;
+                _ = run(&mut connection, "ROLLBACK").await;
                 let error = Arc::new(error);
                 tell(kept, || Err(StoreError::NotCommitted(error.clone())));
                 return Some((connection, next));
@@ -202,6 +202,11 @@ async fn commit_together(
         }
     }
     None
+}
+
+/// Runs a statement that is kept prepared, as a bare text would not be.
+async fn run(connection: &mut SqliteConnection, sql: &'static str) -> sqlx::Result<()> {
+    sqlx::query(sql).execute(connection).await.map(|_| ())
 }
 
 /// Lends the connection and waits until it is back: at once from whoever does

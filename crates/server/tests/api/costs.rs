@@ -41,7 +41,13 @@ async fn t13_the_token_of_somebody_known_costs_three_statements_and_one_commit()
 
     assert_eq!(answer.status, StatusCode::CREATED);
     let (statements, commits) = (3, 1);
-    assert_eq!(cost, Cost { statements, commits });
+    assert_eq!(
+        cost,
+        Cost {
+            statements,
+            commits
+        }
+    );
 }
 
 #[tokio::test]
@@ -56,7 +62,13 @@ async fn t13_with_warm_keys_the_database_has_no_part_in_judging_a_token() {
 
     assert_eq!(answer.code(), "token_expired");
     let (statements, commits) = (0, 0);
-    assert_eq!(cost, Cost { statements, commits });
+    assert_eq!(
+        cost,
+        Cost {
+            statements,
+            commits
+        }
+    );
 }
 
 #[tokio::test]
