@@ -305,12 +305,15 @@ fn public_url(text: &str, listen: SocketAddr) -> anyhow::Result<String> {
         );
         return Ok(format!("http://{listen}"));
     }
-    let host = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    match host {
-        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => {
-            Ok(text.to_owned())
+    let parts = match text.split_once("://") {
+        Some(("https", host)) => Some(("https", host.strip_suffix(":443").unwrap_or(host))),
+        Some(("http", host)) => Some(("http", host.strip_suffix(":80").unwrap_or(host))),
+        _ => None,
+    };
+    match parts {
+        // As browsers write it, who leave out a port that goes without saying.
+        Some((scheme, host)) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => {
+            Ok(format!("{scheme}://{}", host.to_ascii_lowercase()))
         }
         _ => bail!(
             "`{text}` is no public URL: write scheme and host, like `https://support.example`"
@@ -337,6 +340,24 @@ mod tests {
         assert!(
             matches!(config.database, Location::Sqlite(path) if path == Path::new("maitred-data/maitred.db"))
         );
+    }
+
+    #[test]
+    fn s4_the_public_url_is_kept_as_browsers_write_it() {
+        for (written, kept) in [
+            ("https://support.example", "https://support.example"),
+            ("https://Support.Example:443", "https://support.example"),
+            ("http://localhost:80", "http://localhost"),
+            ("http://localhost:443", "http://localhost:443"),
+            (
+                "https://support.example:8443",
+                "https://support.example:8443",
+            ),
+            ("http://[::1]:7070", "http://[::1]:7070"),
+        ] {
+            let config = loaded(&[("MAITRED__SERVER__PUBLIC_URL", written)]).unwrap();
+            assert_eq!(config.public_url, kept);
+        }
     }
 
     #[test]
@@ -376,6 +397,7 @@ mod tests {
                 "MAITRED__SERVER__PUBLIC_URL",
                 "https://support.example/chat",
             ),
+            ("MAITRED__SERVER__PUBLIC_URL", "https://:443"),
             ("MAITRED__SERVER__PORT", "1"),
             ("MAITRED__NOPE__X", "1"),
             ("MAITRED__SESSIONS__GRACE", "901"),
