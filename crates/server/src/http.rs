@@ -28,7 +28,7 @@ use self::operator::{
 };
 use crate::app::App;
 
-pub(crate) use self::operator::wire::CheckedToken;
+pub(crate) use self::operator::wire::{CheckedToken, KeyImpactView, VerificationView};
 
 /// The most that a request may carry: a message, and much room.
 const MAX_BODY: usize = 64 * 1024;

@@ -1,6 +1,8 @@
 //! From a token to what it proves: the one way in the server.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use maitred_core::{agent::Settings, identity::Identity};
+use maitred_store::{Once, Proven, StoreError};
 use maitred_token::{KidFault, Refusal, Refused, Stage, Verified};
 
 use crate::{
@@ -82,6 +84,42 @@ impl App {
             proven => Ok(proven?),
         }
     }
+}
+
+impl Site {
+    /// What a good token brings along to the store, and until when a session may
+    /// rely on it: `grace` after it expires (rule S2).
+    pub(crate) fn proven(
+        &self,
+        verified: &Verified,
+        grace: SignedDuration,
+    ) -> Result<Proven, StoreError> {
+        let key = verified.source().parse();
+        let key = key.map_err(|_| StoreError::Corrupt {
+            table: "signing_keys",
+            column: "id",
+        })?;
+        let Settings { claims, tokens, .. } = &self.settings;
+        let identity = claims.admitted(Identity::from(verified));
+        let expires_at = seconds(verified.expires_at());
+        Ok(Proven {
+            record: claims.record(&identity),
+            identity,
+            key,
+            issued_at: verified.issued_at().map(seconds),
+            leeway: SignedDuration::from_secs(tokens.leeway.seconds().into()),
+            once: verified.jti().filter(|_| tokens.one_time).map(|jti| Once {
+                jti: jti.to_owned(),
+                expires_at,
+            }),
+            lasts_until: expires_at.checked_add(grace).unwrap_or(Timestamp::MAX),
+        })
+    }
+}
+
+/// A time of a token. One that is too late for us is as late as we can say.
+fn seconds(unix: i64) -> Timestamp {
+    Timestamp::from_second(unix).unwrap_or(Timestamp::MAX)
 }
 
 /// The sets in which the key of a refused token may be.

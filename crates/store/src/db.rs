@@ -47,6 +47,17 @@ impl Tx {
             Self::Postgres(tx) => Ok(tx.commit().await?),
         }
     }
+
+    /// Undoes everything. To be dropped does the same, only later.
+    pub(crate) async fn roll_back(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(lease) => {
+                drop(lease);
+                Ok(())
+            }
+            Self::Postgres(tx) => Ok(tx.rollback().await?),
+        }
+    }
 }
 
 /// Runs one body against whichever driver `$value` holds.

@@ -133,6 +133,18 @@ impl Store {
         })
     }
 
+    /// Says what a session would be refused for, by the questions of the exchange, and
+    /// changes nothing: a token that is good once is still good afterwards.
+    pub async fn would_admit(&self, scope: Scope, proven: &Proven) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let mut admitted = self.refuse(&mut tx, scope, proven).await;
+        if let (Ok(()), Some(once)) = (&admitted, &proven.once) {
+            admitted = self.spend(&mut tx, scope, proven.key, once).await;
+        }
+        tx.roll_back().await?;
+        admitted
+    }
+
     /// Asks what only the store can say against a good token, in the order in which
     /// it is told. What it says stays true until the transaction ends, if that has
     /// its contact already.

@@ -14,6 +14,7 @@ use maitred_core::{
     scope::{Environment, Scope},
 };
 use maitred_store::{Actor, Store};
+use maitred_token::is_invisible;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -175,9 +176,16 @@ pub(crate) fn object(fields: Fields) -> Value {
         .collect()
 }
 
+/// A text that may be somebody else's words, as a terminal may be given it: it
+/// breaks no line, moves no cursor and turns no direction.
+pub(crate) fn printable(text: &str) -> String {
+    let shown = |c| if is_invisible(c) { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect()
+}
+
 fn text(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => printable(text),
         Value::Null => "-".to_owned(),
         Value::Array(items) if items.is_empty() => "-".to_owned(),
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
@@ -189,6 +197,15 @@ fn text(value: &Value) -> String {
             pairs.collect::<Vec<_>>().join(" ")
         }
         Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+/// So many of something, in words.
+pub(crate) fn counted(how_many: i64, what: &str) -> String {
+    match how_many {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        more => format!("{more} {what}s"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `maitred key`: what verifies the tokens of a site.
 
+mod impact;
 mod import;
 mod list;
 
@@ -54,10 +55,20 @@ pub(crate) enum KeyCommand {
         #[command(flatten)]
         place: Where,
     },
+    /// Say what would break without a key: who it vouched for in the last 7 days
+    Impact {
+        /// The key: `key_…`
+        key: KeyId,
+        #[command(flatten)]
+        place: Where,
+    },
     /// Never accept a key again, and end the sessions made with it
     Revoke {
         /// The key: `key_…`
         key: KeyId,
+        /// Do not ask, on a terminal, whether a key that is in use is meant
+        #[arg(long)]
+        yes: bool,
         #[command(flatten)]
         place: Where,
     },
@@ -108,15 +119,8 @@ impl KeyCommand {
                     format!("`{key}` is accepted until {until:.0}"),
                 )
             }
-            Self::Revoke { key, place } => {
-                let store = place.data.open().await?;
-                let done = store.revoke_key(place.scope(), key).await?;
-                said(
-                    done,
-                    &place,
-                    format!("`{key}` is revoked, and its sessions have ended"),
-                )
-            }
+            Self::Impact { key, place } => impact::impact(&place, key).await,
+            Self::Revoke { key, yes, place } => impact::revoke(&place, key, yes).await,
             Self::RotateMaster { data } => rotate_master(&data).await,
         }
     }

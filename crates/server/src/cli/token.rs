@@ -12,7 +12,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use maitred_core::id::KeyId;
 use maitred_store::{KeyMaterial, KeyState, StoredKey};
-use maitred_token::{Algorithm, Explanation, Outcome, mint_hs256};
+use maitred_token::{Algorithm, Outcome, mint_hs256};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
@@ -22,7 +22,7 @@ use super::{
     test_identity::{known, usage},
 };
 use crate::{
-    checker,
+    checker::{self, Checked},
     http::CheckedToken,
     sites::Sites,
     test_identities::{self, only_in_staging},
@@ -157,23 +157,22 @@ async fn check(place: &Where, file: Option<&Path>) -> anyhow::Result<ExitCode> {
     };
     // The line break is the editor's; everything else is the token's.
     let token = text.trim_end_matches(['\r', '\n']);
-    let explanation = checker::check(&Sites::default(), &store, place.scope(), token)
+    let checked = checker::check(&Sites::default(), &store, place.scope(), token)
         .await?
         .context("the agent was there a moment ago")?;
-    tell(place, explanation)
+    tell(place, &checked)
 }
 
-fn tell(place: &Where, explanation: Explanation) -> anyhow::Result<ExitCode> {
-    let accepted = explanation.verdict.is_ok();
+fn tell(place: &Where, checked: &Checked) -> anyhow::Result<ExitCode> {
+    let accepted = checked.code().is_none();
     let code = ExitCode::from(u8::from(!accepted));
     if place.data.json {
-        place.data.print_value(&CheckedToken::from(explanation))?;
+        place.data.print_value(&CheckedToken::from(checked))?;
         return Ok(code);
     }
     let mut out = io::stdout().lock();
-    for step in &explanation.steps {
-        let name = step.check.name();
-        match &step.outcome {
+    for (name, outcome) in checked.steps() {
+        match outcome {
             Outcome::Passed(found) => writeln!(out, "  ok      {name:<10} {found}")?,
             Outcome::Failed { code, message, fix } => {
                 writeln!(out, "  failed  {name:<10} {message} ({code})")?;

@@ -266,8 +266,8 @@ impl ApiError {
                 "make a fresh token, with a `jti` of its own, each time the widget asks for one"
                     .to_owned(),
             ),
-            Self::KeyRevoked
-            | Self::Unauthorized
+            Self::KeyRevoked => Some("sign with a key that is active".to_owned()),
+            Self::Unauthorized
             | Self::SessionEnded(_)
             | Self::NotFound(_)
             | Self::BadMessage(_)

@@ -3,18 +3,16 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
-use jiff::{SignedDuration, Timestamp};
 use maitred_agent::Announce;
 use maitred_core::{
-    agent::{Enforcement, Settings},
+    agent::Enforcement,
     event::Event,
-    identity::{Identity, greeting},
+    identity::greeting,
     scope::{Owner, Scope},
     secret::{Secret, SecretFor},
     session::{Holder, Session},
 };
-use maitred_store::{Before, Once, Opened, Opening, Proven, Returning};
-use maitred_token::Verified;
+use maitred_store::{Before, Opened, Opening, Proven, Returning};
 
 use super::{
     error::ApiError,
@@ -279,7 +277,7 @@ async fn renew(
     })
 }
 
-/// What a token proves, and until when a session may rely on it (rule S2).
+/// What a token proves.
 async fn proven(
     app: &App,
     attempt: &mut Attempt<'_>,
@@ -295,35 +293,7 @@ async fn proven(
         Err(Unproven::KeysUnavailable) => return Err(ApiError::KeysUnavailable),
     };
     attempt.proved(&verified);
-    let key = verified
-        .source()
-        .parse()
-        .map_err(|_| ApiError::Internal(anyhow::anyhow!("a verifier names a key that is none")))?;
-    let Settings { claims, tokens, .. } = &site.settings;
-    let identity = claims.admitted(Identity::from(&verified));
-    Ok(Proven {
-        record: claims.record(&identity),
-        identity,
-        key,
-        issued_at: verified.issued_at().map(seconds),
-        leeway: SignedDuration::from_secs(tokens.leeway.seconds().into()),
-        once: verified.jti().filter(|_| tokens.one_time).map(|jti| Once {
-            jti: jti.to_owned(),
-            expires_at: seconds(verified.expires_at()),
-        }),
-        lasts_until: lasts_until(app, &verified),
-    })
-}
-
-fn lasts_until(app: &App, verified: &Verified) -> Timestamp {
-    seconds(verified.expires_at())
-        .checked_add(app.config.session_grace)
-        .unwrap_or(Timestamp::MAX)
-}
-
-/// A time of a token. One that is too late for us is as late as we can say.
-fn seconds(unix: i64) -> Timestamp {
-    Timestamp::from_second(unix).unwrap_or(Timestamp::MAX)
+    Ok(site.proven(&verified, app.config.session_grace)?)
 }
 
 /// The reason is for the log, whatever the client is told; nothing of the token is.

@@ -3,9 +3,9 @@
 use axum::http::StatusCode;
 use maitred_core::scope::Environment;
 use maitred_token::Check;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::support::TestApp;
+use super::support::{Answer, TestApp};
 
 #[tokio::test]
 async fn l2_a_good_token_passes_every_step_and_says_whom_it_proves() {
@@ -19,7 +19,8 @@ async fn l2_a_good_token_passes_every_step_and_says_whom_it_proves() {
     assert_eq!(answer.body["accepted"], true);
     let steps = answer.body["steps"].as_array().unwrap();
     let checks: Vec<_> = steps.iter().map(|step| &step["check"]).collect();
-    assert_eq!(checks, Check::ALL.map(Check::name));
+    let walked = Check::ALL.map(Check::name).into_iter();
+    assert_eq!(checks, walked.chain(["admission"]).collect::<Vec<_>>());
     assert!(steps.iter().all(|step| step["outcome"] == "passed"));
     insta::assert_json_snapshot!(answer.body["identity"], @r#"
     {
@@ -100,6 +101,86 @@ async fn l2_the_checker_says_what_the_widget_is_told() {
 
         assert_eq!(checker.body["code"], json!(widget.code()), "{claim}");
     }
+}
+
+/// The code, and what is said of what was stored.
+fn admission(answer: &Answer) -> (&Value, &Value) {
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let admission = answer.body["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!(admission["check"], "admission");
+    (&answer.body["code"], admission)
+}
+
+#[tokio::test]
+async fn s6_the_checker_says_that_a_user_was_logged_out_everywhere() {
+    let app = TestApp::new().await;
+    let operator = app.operator().await;
+    let token = app.token("sarah");
+    let without_iat = {
+        let mut claims = app.claims("sarah");
+        claims.remove("iat");
+        app.signed(Environment::Production, &claims)
+    };
+    let before = operator.checks("production", &token).await;
+    assert_eq!(admission(&before).1["outcome"], "passed");
+    let path = format!("/api/agents/{}/contacts/logout", app.agent);
+    let out = json!({ "environment": "production", "subject": "sarah" });
+    operator.post(&path, out).await;
+
+    for token in [token, without_iat] {
+        let checked = operator.checks("production", &token).await;
+        let widget = app
+            .opens(Environment::Production, json!({ "token": token }))
+            .await;
+
+        let (code, step) = admission(&checked);
+        assert_eq!(
+            (code, widget.code()),
+            (&json!("token_revoked"), "token_revoked")
+        );
+        assert_eq!(step["outcome"], "failed");
+        assert_eq!(step["message"], widget.error()["message"]);
+        assert_eq!(step["fix"], widget.error()["hint"]);
+        assert_eq!(checked.body["fix"], step["fix"]);
+        assert_eq!(checked.body["accepted"], false);
+        assert_eq!(checked.body["identity"], Value::Null);
+    }
+    let tom = operator.checks("production", &app.token("tom")).await;
+    assert_eq!(tom.body["accepted"], true);
+    let staging = app.signed(Environment::Staging, &app.claims("sarah"));
+    let staging = operator.checks("staging", &staging).await;
+    assert_eq!(staging.body["accepted"], true);
+}
+
+#[tokio::test]
+async fn t9_the_checker_says_that_a_token_was_used_and_does_not_use_it() {
+    let app = TestApp::new().await;
+    let operator = app.operator().await;
+    let once = json!({ "tokens": { "one_time": true } });
+    operator
+        .patch(&operator.path("production/policy"), once)
+        .await;
+    let mut claims = app.claims("sarah");
+    claims.insert("jti".to_owned(), json!("a"));
+    let token = app.signed(Environment::Production, &claims);
+
+    for _ in 0..2 {
+        let unused = operator.checks("production", &token).await;
+        assert_eq!(unused.body["accepted"], true, "{}", unused.body);
+    }
+    let opened = app
+        .opens(Environment::Production, json!({ "token": token }))
+        .await;
+    assert_eq!(opened.status, StatusCode::CREATED, "{}", opened.body);
+    let used = operator.checks("production", &token).await;
+
+    let (code, step) = admission(&used);
+    assert_eq!(code, "token_replayed");
+    assert_eq!(step["outcome"], "failed");
+    let again = app
+        .opens(Environment::Production, json!({ "token": token }))
+        .await;
+    assert_eq!(again.error()["message"], step["message"]);
 }
 
 #[tokio::test]

@@ -144,3 +144,42 @@ async fn t9_of_many_at_once_one_is_let_in() {
         assert_eq!(let_in.count(), 1);
     }
 }
+
+#[tokio::test]
+async fn t9_asking_whether_a_token_would_be_admitted_does_not_use_it_up() {
+    let store = TestStore::new().await;
+    let site = store.site().await;
+    let token = once(site, "a");
+
+    let asked = store.would_admit(site.scope, &token).await;
+    let asked_again = store.would_admit(site.scope, &token).await;
+    let opened = store
+        .open_verified(site.opening(), token.clone(), None)
+        .await;
+    let asked_then = store.would_admit(site.scope, &token).await;
+
+    assert!(asked.is_ok() && asked_again.is_ok());
+    assert!(opened.is_ok());
+    assert!(matches!(asked_then, Err(StoreError::TokenReplayed)));
+}
+
+#[tokio::test]
+async fn l2_asking_whether_a_token_would_be_admitted_gets_the_answer_of_the_exchange() {
+    let store = TestStore::new().await;
+    let site = store.site().await;
+    let proven = site.proves(identity("sarah"));
+    let before = store.would_admit(site.scope, &proven).await;
+    let subject = "sarah".parse().unwrap();
+    store
+        .log_out_everywhere(site.scope, &subject)
+        .await
+        .unwrap();
+
+    let logged_out = store.would_admit(site.scope, &proven).await;
+    store.revoke_key(site.scope, site.key).await.unwrap();
+    let revoked = store.would_admit(site.scope, &proven).await;
+
+    assert!(before.is_ok());
+    assert!(matches!(logged_out, Err(StoreError::TokenRevoked)));
+    assert!(matches!(revoked, Err(StoreError::KeyRevoked)));
+}

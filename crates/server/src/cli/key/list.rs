@@ -2,18 +2,26 @@
 
 use std::process::ExitCode;
 
-use maitred_store::{FetchedSet, KeyMaterial, KeyState, StoredKey};
+use maitred_store::{FetchedSet, KeyMaterial, KeyState, KeyUsage, StoredKey};
 
-use crate::cli::data::{Fields, Where, fields};
+use crate::cli::data::{Fields, Where, counted, fields};
 
 pub(super) async fn list(place: &Where) -> anyhow::Result<ExitCode> {
     let store = place.data.open().await?;
     place.found(&store).await?;
     let keys = store.keys(place.scope()).await?;
     let sets = store.fetched_sets(place.scope()).await?;
+    let usage = store.key_usage(place.scope()).await?;
     let told = keys.iter().map(|key| {
         let set = sets.iter().find(|set| set.key == key.id);
-        key_fields(key, set)
+        let usage = usage.iter().find(|usage| usage.key == key.id.to_string());
+        let mut told = key_fields(key, set);
+        told.extend(if place.data.json {
+            usage_fields(usage)
+        } else {
+            fields! { used: usage_sentence(usage) }
+        });
+        told
     });
     let none = "there is no key yet; `maitred key create` makes one";
     place.data.print_list(told.collect(), none)
@@ -56,6 +64,24 @@ fn key_fields(key: &StoredKey, set: Option<&FetchedSet>) -> Fields {
         told.extend(set_fields(set));
     }
     told
+}
+
+/// How much it is used (rule K6), as the API says it.
+fn usage_fields(usage: Option<&KeyUsage>) -> Fields {
+    fields! {
+        accepted_today: usage.map_or(0, |usage| usage.accepted_today),
+        last_used_at: usage.map(|usage| format!("{:.0}", usage.last_used_at)),
+    }
+}
+
+fn usage_sentence(usage: Option<&KeyUsage>) -> String {
+    match usage {
+        None => "never used".to_owned(),
+        Some(usage) => {
+            let today = counted(usage.accepted_today, "token");
+            format!("{today} today, last used at {:.0}", usage.last_used_at)
+        }
+    }
 }
 
 /// How fetching a set goes (rule K4).

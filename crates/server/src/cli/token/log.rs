@@ -6,14 +6,16 @@ use std::{
 };
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use maitred_core::{id::AgentId, scope::Environment};
+use maitred_core::{
+    id::{AgentId, KeyId},
+    scope::Environment,
+};
 use maitred_store::{Verification, VerificationFilter};
-use maitred_token::Span;
-use serde_json::Value;
 
 use crate::{
-    cli::data::{Data, Fields, fields, object},
-    verifications::Verifications,
+    cli::data::{Data, printable},
+    http::VerificationView,
+    verifications::{Verifications, Words},
 };
 
 /// What is asked of the log.
@@ -31,6 +33,12 @@ pub(crate) struct Log {
     /// Only those with this code, like `token_expired`
     #[arg(long, value_name = "CODE")]
     code: Option<String>,
+    /// Only those of this key: `key_…`
+    #[arg(long, value_name = "ID")]
+    key: Option<KeyId>,
+    /// Only those from then on, like `2026-11-23T14:00:00Z`
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
     /// How many of the latest
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     limit: u16,
@@ -49,6 +57,8 @@ impl Log {
             environment: self.environment,
             code: self.code.clone(),
             refused: self.refused,
+            key: self.key.map(|key| key.to_string()),
+            since: self.since,
             ..VerificationFilter::of(self.agent)
         };
         let limit = usize::from(self.limit);
@@ -57,8 +67,9 @@ impl Log {
         let mut page = Page::new(self.environment);
         if !self.follow {
             if self.data.json {
-                let list = latest.iter().map(entry_fields).collect();
-                return self.data.print_list(list, "");
+                let list: Vec<_> = latest.iter().map(VerificationView::from).collect();
+                self.data.print_value(&list)?;
+                return Ok(ExitCode::SUCCESS);
             }
             if latest.is_empty() {
                 writeln!(io::stderr(), "no such token was shown in the last 30 days")?;
@@ -78,17 +89,16 @@ impl Log {
     }
 
     fn print(&self, page: &mut Page, entry: &Verification) -> anyhow::Result<()> {
-        let mut out = io::stdout().lock();
         if self.data.json {
-            writeln!(out, "{}", object(entry_fields(entry)))?;
-        } else {
-            writeln!(out, "{}", page.lines(entry))?;
+            return self.data.print_value(&VerificationView::from(entry));
         }
+        writeln!(io::stdout().lock(), "{}", page.lines(entry))?;
         Ok(())
     }
 }
 
-/// The log on paper: a line for each entry, and one above the first of a day.
+/// The log on paper: a line for each entry, one below it that says how to mend what
+/// it tells of, and one above the first of a day.
 struct Page {
     day: Option<Date>,
     names_environment: bool,
@@ -115,88 +125,39 @@ impl Page {
             Some(at.time().strftime("%H:%M:%S").to_string()),
             environment,
         ];
-        let parts: Vec<String> = parts.into_iter().flatten().chain(words(entry)).collect();
-        lines + parts.join("  ").trim_end()
+        let Words { message, fix } = Words::of(entry);
+        // A name is the visitor's to choose.
+        let message = printable(&message);
+        let parts: Vec<String> = parts
+            .into_iter()
+            .flatten()
+            .chain(words(entry, &message))
+            .collect();
+        lines += parts.join("  ").trim_end();
+        if let Some(fix) = fix {
+            lines += &format!("\n          fix: {fix}");
+        }
+        lines
     }
 }
 
 /// What happened, in a few words each.
-fn words(entry: &Verification) -> impl Iterator<Item = String> {
+fn words(entry: &Verification, message: &str) -> impl Iterator<Item = String> {
     let attempt = &entry.attempt;
     let outcome = if attempt.is_accepted() {
-        "accepted".to_owned()
+        format!("accepted  {message}")
     } else {
-        format!("refused   {}", attempt.code)
+        format!("refused   {message} ({})", attempt.code)
     };
-    let several = (attempt.attempts > 1).then(|| format!("{} attempts", attempt.attempts));
-    let key = attempt.key.as_deref().map(|key| {
+    let key = attempt.key.as_deref().filter(|key| !message.contains(key));
+    let key = key.map(|key| {
         let last_four = key.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
         format!("key …{}", &key[last_four..])
     });
-    let who = attempt
-        .contact
-        .map(|id| entry.contact_name.clone().unwrap_or_else(|| id.to_string()));
-    let dropped = (!attempt.warnings.is_empty())
-        .then(|| format!("claims were dropped: {}", attempt.warnings.join(", ")));
-    let origin = attempt.page_origin.clone();
-    let words = [
-        Some(outcome),
-        several,
-        key,
-        detail(entry),
-        who,
-        dropped,
-        origin,
-    ];
+    let origin = attempt.page_origin.as_deref();
+    let origin = origin.filter(|origin| !message.contains(origin));
+    let words = [Some(outcome), key, origin.map(str::to_owned)];
     words.into_iter().flatten()
-}
-
-/// What the times tell, and which key it was.
-fn detail(entry: &Verification) -> Option<String> {
-    let attempt = &entry.attempt;
-    match attempt.code.as_str() {
-        "token_expired" => {
-            // Without `iat` the lifetime counts from when it was shown.
-            let ago = attempt.age.unwrap_or(0) - attempt.lifetime?;
-            Some(format!("expired {} ago", Span(ago)))
-        }
-        "issued_in_future" => Some(format!("issued {} in the future", Span(attempt.skew?))),
-        "lifetime_too_long" => Some(format!("good for {}", Span(attempt.lifetime?))),
-        "wrong_environment" => {
-            let mut others = Environment::ALL.into_iter();
-            let other = others.find(|it| *it != attempt.scope.environment)?;
-            Some(format!("signed with the {other} key"))
-        }
-        _ => None,
-    }
-}
-
-fn entry_fields(entry: &Verification) -> Fields {
-    let attempt = &entry.attempt;
-    let contact = attempt
-        .contact
-        .map(|id| object(fields! { id: id.to_string(), name: entry.contact_name }));
-    fields! {
-        number: entry.number,
-        at: time(attempt.at),
-        agent: attempt.scope.agent.to_string(),
-        environment: attempt.scope.environment.as_str(),
-        code: attempt.code,
-        attempts: attempt.attempts,
-        key: attempt.key,
-        algorithm: attempt.algorithm,
-        age_s: attempt.age,
-        lifetime_s: attempt.lifetime,
-        skew_s: attempt.skew,
-        page_origin: attempt.page_origin,
-        subject_hash: attempt.subject_hash,
-        contact: contact,
-        warnings: attempt.warnings,
-    }
-}
-
-fn time(at: Timestamp) -> Value {
-    format!("{at:.3}").into()
 }
 
 #[cfg(test)]
@@ -253,12 +214,28 @@ mod tests {
         let told = [expired, ahead, other, many, sarah].map(|entry| told(&entry));
 
         insta::assert_snapshot!(told.join("\n"), @r"
-        14:03:07  refused   token_expired  key …ab12  expired 3 min ago  https://shop.example
-        14:03:07  refused   issued_in_future  key …ab12  issued 5 min in the future  https://shop.example
-        14:03:07  refused   wrong_environment  key …ab12  signed with the staging key  https://shop.example
-        14:03:07  refused   rate_limited  12 attempts  https://shop.example
-        14:03:07  accepted  key …ab12  Sarah Miller  claims were dropped: text_too_long  https://shop.example
+        14:03:07  refused   the token expired 3 min ago (token_expired)  key …ab12  https://shop.example
+                  fix: if it was made just now, your server's clock is 13 min behind; else make a fresh token for each page
+        14:03:07  refused   the token was issued 5 min in the future (issued_in_future)  key …ab12  https://shop.example
+                  fix: set your server's clock, which is 5 min ahead of ours
+        14:03:07  refused   the token is signed with the staging key `key_0197f6ab12` (wrong_environment)  https://shop.example
+                  fix: sign with the key of the environment that the page uses
+        14:03:07  refused   12 attempts were turned away unread: too many tokens from there were refused (rate_limited)  https://shop.example
+                  fix: mend what the refusals before it tell of; behind a proxy, list it in `server.trusted_proxies`
+        14:03:07  accepted  recognised Sarah Miller, and dropped claims: text_too_long  key …ab12  https://shop.example
+                  fix: keep these claims within their limits, or leave them out
         ");
+    }
+
+    #[test]
+    fn l1_a_name_writes_no_lines_of_its_own_and_moves_no_cursor() {
+        let mut forged = entry(ACCEPTED, |_| ());
+        forged.contact_name = Some("Eve\n14:03:08  accepted\u{1b}[2A\u{202e}".to_owned());
+
+        let line = told(&forged);
+
+        assert_eq!(line.lines().count(), 1, "{line}");
+        assert!(!line.contains(['\u{1b}', '\u{202e}']), "{line:?}");
     }
 
     #[test]
@@ -270,8 +247,10 @@ mod tests {
 
         insta::assert_snapshot!(lines, @r"
         2026-11-23 (UTC)
-        14:03:07  production  refused   malformed  https://shop.example
-        14:03:07  production  refused   malformed  https://shop.example
+        14:03:07  production  refused   the token is malformed (malformed)  https://shop.example
+                  fix: pass on exactly what your JWT library returned, as one string
+        14:03:07  production  refused   the token is malformed (malformed)  https://shop.example
+                  fix: pass on exactly what your JWT library returned, as one string
         ");
     }
 }

@@ -32,8 +32,7 @@ pub(in crate::http) async fn check(
         // To call its key unknown would send the operator the wrong way.
         return Err(ApiError::KeysUnavailable);
     }
-    let explanation = checker::check(&app.sites, &app.store, scope, &body.token)
-        .await?
-        .ok_or(ApiError::NotFound("agent"))?;
-    Ok(Json(explanation.into()))
+    let checked = checker::check(&app.sites, &app.store, scope, &body.token).await?;
+    let checked = checked.ok_or(ApiError::NotFound("agent"))?;
+    Ok(Json((&checked).into()))
 }

@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 use maitred_core::scope::Environment;
-use maitred_token::{Explanation, Outcome, Step, Verified};
+use maitred_token::{Outcome, Verified};
 use serde::{Deserialize, Serialize};
+
+use crate::checker::Checked;
 
 /// `POST /api/agents/{agent}/tokens/check`
 #[derive(Deserialize)]
@@ -71,34 +73,29 @@ impl From<&Verified> for ProvenIdentity {
     }
 }
 
-impl From<Explanation> for CheckedToken {
-    fn from(explanation: Explanation) -> Self {
-        let fix = explanation
-            .steps
-            .iter()
-            .find_map(|step| match &step.outcome {
-                Outcome::Failed { fix, .. } => Some(fix.clone()),
-                Outcome::Passed(_) | Outcome::NotReached => None,
-            });
-        let (code, identity) = match &explanation.verdict {
-            Ok(verified) => (None, Some(verified.into())),
-            Err(refused) => (Some(refused.refusal.code()), None),
-        };
+impl From<&Checked> for CheckedToken {
+    fn from(checked: &Checked) -> Self {
+        let code = checked.code();
+        let verified = checked.explanation.verdict.as_ref().ok();
+        let fix = checked.steps().find_map(|(_, outcome)| match outcome {
+            Outcome::Failed { fix, .. } => Some(fix.clone()),
+            Outcome::Passed(_) | Outcome::NotReached => None,
+        });
         Self {
             accepted: code.is_none(),
             code,
-            steps: explanation.steps.into_iter().map(Into::into).collect(),
+            steps: checked.steps().map(Into::into).collect(),
             fix,
-            identity,
+            identity: verified.filter(|_| code.is_none()).map(Into::into),
         }
     }
 }
 
-impl From<Step> for CheckStep {
-    fn from(step: Step) -> Self {
+impl From<(&'static str, &Outcome)> for CheckStep {
+    fn from((check, outcome): (&'static str, &Outcome)) -> Self {
         Self {
-            check: step.check.name(),
-            outcome: match step.outcome {
+            check,
+            outcome: match outcome.clone() {
                 Outcome::Passed(found) => CheckOutcome::Passed { found },
                 Outcome::Failed { code, message, fix } => {
                     CheckOutcome::Failed { code, message, fix }
