@@ -213,7 +213,7 @@ impl ApiError {
                     .to_owned(),
             ),
             Self::OriginNotAllowed(origin) => {
-                Some(format!("add `{origin}` to the origins of this agent and environment"))
+                Some(format!("if they are yours, add `{origin}` to the origins of this agent and environment"))
             }
             Self::OtherHost { .. } => {
                 Some("set `server.public_url` to the address that browsers use".to_owned())

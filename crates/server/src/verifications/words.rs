@@ -179,7 +179,7 @@ fn by_the_server(attempt: &Attempt) -> Option<Words> {
             None => {
                 return Some(Words::new(
                     "a page of another origin showed a token",
-                    "add the page's origin to those of this agent and environment",
+                    "if it is yours, add its origin to those of this agent and environment",
                 ));
             }
         },
@@ -317,7 +317,7 @@ mod tests {
         the token was made before its user was logged out everywhere
           sign in again and make a new token, with `iat`; for as long as clocks may differ after the logout, new ones are refused too
         pages of `https://other.example` may not show this chat
-          add `https://other.example` to the origins of this agent and environment
+          if they are yours, add `https://other.example` to the origins of this agent and environment
         this page cannot prove that its session is its own
           serve the page over https, and send a `key` and a `DPoP` proof
         the proof of possession that came with the token is not good, so the token was not read

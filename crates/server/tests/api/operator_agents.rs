@@ -30,6 +30,7 @@ async fn an_operator_makes_an_agent_and_finds_it() {
     insta::assert_json_snapshot!(made.body["environments"], @r#"
     {
       "production": {
+        "last_good_token_at": null,
         "origins": [
           "https://bea.example"
         ],
@@ -48,9 +49,11 @@ async fn an_operator_makes_an_agent_and_finds_it() {
             "max_lifetime": 3600,
             "one_time": false
           }
-        }
+        },
+        "required_would_refuse": []
       },
       "staging": {
+        "last_good_token_at": null,
         "origins": [],
         "policy": {
           "claims": {},
@@ -67,7 +70,8 @@ async fn an_operator_makes_an_agent_and_finds_it() {
             "max_lifetime": 3600,
             "one_time": false
           }
-        }
+        },
+        "required_would_refuse": []
       }
     }
     "#);

@@ -395,3 +395,38 @@ async fn k6_a_list_of_keys_says_how_much_each_is_used() {
         (json!(0), json!("2026-03-01T12:00:00Z"))
     );
 }
+
+#[tokio::test]
+async fn e1_what_required_would_refuse_is_told_before_it_is_set() {
+    let app = TestApp::new().await;
+    let operator = app.operator().await;
+    let report = json!({ "enforcement": "report" });
+    operator
+        .patch(&operator.path("production/policy"), report)
+        .await;
+    let mut stream = follows(&app, &operator, None).await;
+    let agent = format!("/api/agents/{}", app.agent);
+    let before = operator.get(&agent).await;
+    app.stranger().await;
+    app.stranger().await;
+    app.visitor("sarah").await;
+    // What is counted is written before what is logged after it.
+    sees(&mut stream, 1).await;
+
+    let after = operator.get(&agent).await;
+
+    let told = |answer: &Answer| {
+        let production = &answer.body["environments"]["production"];
+        json!([
+            production["last_good_token_at"],
+            production["required_would_refuse"],
+        ])
+    };
+    assert_eq!(told(&before), json!([null, []]));
+    let days = json!([{ "day": "2026-03-01", "sessions": 2 }]);
+    assert_eq!(told(&after), json!(["2026-03-01T12:00:00Z", days]));
+    assert_eq!(
+        after.body["environments"]["staging"]["required_would_refuse"],
+        json!([])
+    );
+}

@@ -87,7 +87,7 @@ async fn w4_an_origin_that_is_not_allowed_opens_no_session() {
         json!({
             "code": "origin_not_allowed",
             "message": "pages of `https://evil.example` may not show this chat",
-            "hint": "add `https://evil.example` to the origins of this agent and environment"
+            "hint": "if they are yours, add `https://evil.example` to the origins of this agent and environment"
         })
     );
 }

@@ -46,7 +46,7 @@ pub struct KeyImpact {
 }
 
 /// What `required` would have refused in one environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EnforcementReport {
     /// By day, the latest first. Days without any are left out.
     pub days: Vec<EnforcementDay>,

@@ -6,10 +6,11 @@ use maitred_core::{
     message::Name,
     scope::{Environment, Scope},
 };
+use maitred_store::EnforcementReport;
 
 use super::{
     OfAgent, Operator, Part,
-    wire::{AgentItem, AgentView, Environments, NewAgent, NewEnvironment},
+    wire::{AgentItem, AgentView, EnvironmentView, Environments, NewAgent, NewEnvironment},
 };
 use crate::{
     app::App,
@@ -51,11 +52,12 @@ pub(in crate::http) async fn create(
         .store
         .create_agent(name.as_str(), &production, &staging)
         .await?;
+    let nothing_yet = EnforcementReport::default();
     let view = AgentView {
         agent: agent.into(),
         environments: Environments {
-            production: (&production).into(),
-            staging: (&staging).into(),
+            production: EnvironmentView::new(&production, &nothing_yet),
+            staging: EnvironmentView::new(&staging, &nothing_yet),
         },
     };
     Ok((StatusCode::CREATED, Json(view)))
@@ -66,18 +68,20 @@ pub(in crate::http) async fn show(
     State(app): State<App>,
     OfAgent { agent, .. }: OfAgent,
 ) -> Result<Json<AgentView>, ApiError> {
-    let settings = async |environment| -> Result<Settings, ApiError> {
+    let view = async |environment| -> Result<EnvironmentView, ApiError> {
         let scope = Scope {
             agent: agent.id,
             environment,
         };
         let settings = app.store.settings(scope).await?;
-        settings.ok_or(ApiError::NotFound("environment"))
+        let settings = settings.ok_or(ApiError::NotFound("environment"))?;
+        let report = app.store.enforcement_report(scope).await?;
+        Ok(EnvironmentView::new(&settings, &report))
     };
     Ok(Json(AgentView {
         environments: Environments {
-            production: (&settings(Environment::Production).await?).into(),
-            staging: (&settings(Environment::Staging).await?).into(),
+            production: view(Environment::Production).await?,
+            staging: view(Environment::Staging).await?,
         },
         agent: agent.into(),
     }))

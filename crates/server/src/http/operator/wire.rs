@@ -13,7 +13,7 @@ use maitred_core::{
     id::{AgentId, ApiKeyId, AuditId},
     scope::Environment,
 };
-use maitred_store::{ApiKey, AuditLine};
+use maitred_store::{ApiKey, AuditLine, EnforcementReport};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -69,13 +69,30 @@ pub(crate) struct EnvironmentView {
     #[serde(flatten)]
     origins: Origins,
     policy: Policy,
+    /// When a token was last accepted, of a key that is not revoked.
+    last_good_token_at: Option<Timestamp>,
+    /// By day, the latest first: counted under `report` (rule E1).
+    required_would_refuse: Vec<WouldRefuse>,
 }
 
-impl From<&Settings> for EnvironmentView {
-    fn from(settings: &Settings) -> Self {
+/// What `required` would have refused on one day.
+#[derive(Serialize)]
+struct WouldRefuse {
+    day: String,
+    sessions: i64,
+}
+
+impl EnvironmentView {
+    pub(crate) fn new(settings: &Settings, report: &EnforcementReport) -> Self {
+        let would_refuse = report.days.iter().map(|it| WouldRefuse {
+            day: it.day.to_string(),
+            sessions: it.strangers,
+        });
         Self {
             origins: settings.into(),
             policy: settings.into(),
+            last_good_token_at: report.good_token_at,
+            required_would_refuse: would_refuse.collect(),
         }
     }
 }
