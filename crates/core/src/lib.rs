@@ -6,7 +6,7 @@
 //!
 //! Not here: anything that waits. This crate does no IO, knows no database, no
 //! network and no environment. The exceptions are named where they stand:
-//! [`clock::Clock`] reads the time, [`session::Secret`] and
+//! [`clock::Clock`] reads the time, [`secret::new_secret`] and
 //! [`code::OneTimeCode`] ask the operating system for random bytes.
 
 pub mod action;
