@@ -1,9 +1,13 @@
-//! A whole maitred in a temporary directory, and visitors who read like sentences.
+//! A whole maitred in a temporary directory.
 
 pub(crate) mod browser;
 pub(crate) mod canary;
 pub(crate) mod post_office;
 pub(crate) mod provider;
+
+mod events;
+mod operator;
+mod visitor;
 
 #[path = "../../../store/tests/suite/support/database.rs"]
 #[expect(dead_code, reason = "the storage suite needs all of it")]
@@ -12,7 +16,6 @@ mod database;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use axum::{
@@ -26,20 +29,20 @@ use maitred_core::{
     agent::{Origin, Settings},
     clock::Clock,
     id::{AgentId, KeyId},
-    message::Name,
     scope::{Environment, Scope},
-    secret::{Secret, SecretFor},
-    session::Session,
 };
-use maitred_store::{
-    ACCEPTED, Attempt, Found, KeyMaterial, KeyTerms, MasterKey, SharedSecret, Store,
-};
+use maitred_store::{ACCEPTED, Attempt, KeyMaterial, KeyTerms, MasterKey, SharedSecret, Store};
 use maitred_token::{Algorithm, Secret as SigningSecret, SecretKind, mint_hs256};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
 use self::{browser::Browser, database::Database};
+pub(crate) use self::{
+    events::{Event, Events},
+    operator::Operator,
+    visitor::Visitor,
+};
 
 pub(crate) const ORIGIN: &str = "https://shop.example";
 pub(crate) const HOST: &str = "127.0.0.1:7070";
@@ -350,306 +353,6 @@ impl Answer {
         }
         error
     }
-}
-
-/// A program with an API key.
-pub(crate) struct Operator<'a> {
-    app: &'a TestApp,
-    pub(crate) key: String,
-}
-
-impl TestApp {
-    /// An operator of the whole installation.
-    pub(crate) async fn operator(&self) -> Operator<'_> {
-        self.operator_of(None).await
-    }
-
-    /// An operator of one agent only, if one is given.
-    pub(crate) async fn operator_of(&self, agent: Option<AgentId>) -> Operator<'_> {
-        let name = Name::parse("test").unwrap();
-        let (_, secret) = self.store.create_api_key(&name, agent).await.unwrap();
-        Operator {
-            app: self,
-            key: secret.expose().to_owned(),
-        }
-    }
-}
-
-impl Operator<'_> {
-    /// A path below the environments of the app's agent.
-    pub(crate) fn path(&self, rest: &str) -> String {
-        format!("/api/agents/{}/environments/{rest}", self.app.agent)
-    }
-
-    pub(crate) async fn sends(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        self.app.send(method, path, Some(&self.key), body).await
-    }
-
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.sends(Method::GET, path, None).await
-    }
-
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
-        self.sends(Method::POST, path, Some(body)).await
-    }
-
-    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
-        self.sends(Method::PUT, path, Some(body)).await
-    }
-
-    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
-        self.sends(Method::PATCH, path, Some(body)).await
-    }
-
-    pub(crate) async fn delete(&self, path: &str) -> Answer {
-        self.sends(Method::DELETE, path, None).await
-    }
-
-    /// What the checker says of a token.
-    pub(crate) async fn checks(&self, environment: &str, token: &str) -> Answer {
-        let path = format!("/api/agents/{}/tokens/check", self.app.agent);
-        let body = json!({ "environment": environment, "token": token });
-        self.post(&path, body).await
-    }
-}
-
-/// Whoever holds a session.
-pub(crate) struct Visitor<'a> {
-    app: &'a TestApp,
-    pub(crate) session: String,
-    /// What lets an anonymous one come back.
-    pub(crate) secret: Option<String>,
-    /// What proves that the session is theirs, if it was opened so.
-    browser: Option<&'a Browser>,
-}
-
-impl<'a> Visitor<'a> {
-    pub(crate) fn of(app: &'a TestApp, answer: &Answer) -> Self {
-        Self {
-            app,
-            session: answer.body["session"].as_str().unwrap().to_owned(),
-            secret: answer.body["visitor"].as_str().map(str::to_owned),
-            browser: None,
-        }
-    }
-
-    /// Whoever holds a session that is bound to the key of this browser.
-    pub(crate) fn of_browser(app: &'a TestApp, browser: &'a Browser, answer: &Answer) -> Self {
-        Self {
-            browser: Some(browser),
-            ..Self::of(app, answer)
-        }
-    }
-
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.sends(Method::GET, path, Value::Null).await
-    }
-
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
-        self.sends(Method::POST, path, body).await
-    }
-
-    /// Any request at all; without a body where it is null.
-    pub(crate) async fn sends(&self, method: Method, path: &str, body: Value) -> Answer {
-        let body = Some(body).filter(|body| !body.is_null());
-        let proofs = Vec::from_iter(self.proof(&method, path).await);
-        self.app
-            .send_proven(method, path, Some(&self.session), body, &proofs)
-            .await
-    }
-
-    /// What goes along with such a request.
-    async fn proof(&self, method: &Method, path: &str) -> Option<String> {
-        let browser = self.browser?;
-        let nonce = self.app.nonce().await;
-        Some(browser.proves(method, path, Some(&self.session), &nonce))
-    }
-
-    pub(crate) async fn logs_out(&self) -> Answer {
-        self.sends(Method::DELETE, "/v1/session", Value::Null).await
-    }
-
-    pub(crate) async fn shows_a_token(&self, token: &str) -> Answer {
-        self.post("/v1/session/identity", json!({ "token": token }))
-            .await
-    }
-
-    /// The session, as it is stored.
-    pub(crate) async fn stored(&self) -> Session {
-        let secret = Secret::parse(SecretFor::Session, &self.session).unwrap();
-        match self.app.store.session(&secret).await.unwrap() {
-            Some(Found::Live(session)) => session,
-            found => panic!("{found:?}"),
-        }
-    }
-
-    /// The id of a new conversation.
-    pub(crate) async fn opens_conversation(&self) -> String {
-        let answer = self.post("/v1/conversations", json!({})).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
-        answer.body["id"].as_str().unwrap().to_owned()
-    }
-
-    /// Under a fresh client id.
-    pub(crate) async fn says(&self, conversation: &str, text: &str) -> Answer {
-        self.says_as(conversation, &uuid::Uuid::new_v4().to_string(), text)
-            .await
-    }
-
-    pub(crate) async fn says_as(&self, conversation: &str, id: &str, text: &str) -> Answer {
-        // A word alone may be in the log for other reasons.
-        if text.contains(' ') {
-            self.app.said.lock().unwrap().push(text.to_owned());
-        }
-        let path = format!("/v1/conversations/{conversation}/messages");
-        self.post(&path, json!({ "id": id, "text": text })).await
-    }
-
-    /// The entries of a conversation, each in a line: who or what, and the words.
-    pub(crate) async fn reads(&self, conversation: &str) -> Vec<String> {
-        let answer = self
-            .get(&format!("/v1/conversations/{conversation}/entries"))
-            .await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
-        answer.body["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(line)
-            .collect()
-    }
-
-    /// An open event stream.
-    pub(crate) async fn follows(&self, last_event: Option<&str>) -> Events {
-        let mut request = Request::builder()
-            .uri("/v1/events")
-            .header(header::HOST, HOST)
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.session));
-        if let Some(id) = last_event {
-            request = request.header("last-event-id", id);
-        }
-        if let Some(proof) = self.proof(&Method::GET, "/v1/events").await {
-            request = request.header("dpop", proof);
-        }
-        let response = self
-            .app
-            .response(request.body(Body::empty()).unwrap())
-            .await;
-        assert_eq!(response.status(), StatusCode::OK);
-        Events {
-            body: response.into_body(),
-            buffer: String::new(),
-        }
-    }
-}
-
-fn line(entry: &Value) -> String {
-    let kind = entry["kind"].as_str().unwrap();
-    match kind {
-        "message" => format!(
-            "{}: {}",
-            entry["by"].as_str().unwrap(),
-            entry["text"].as_str().unwrap()
-        ),
-        "call" => format!(
-            "call {} {}{}",
-            entry["action"].as_str().unwrap(),
-            entry["phase"].as_str().unwrap(),
-            entry["outcome"]
-                .as_str()
-                .map(|it| format!(" ({it})"))
-                .unwrap_or_default(),
-        ),
-        _ => format!("{kind}: {}", entry["status"].as_str().unwrap()),
-    }
-}
-
-/// An event stream that is read one event at a time.
-pub(crate) struct Events {
-    body: Body,
-    buffer: String,
-}
-
-/// One event.
-#[derive(Debug)]
-pub(crate) struct Event {
-    pub(crate) id: Option<String>,
-    pub(crate) name: String,
-    pub(crate) data: Value,
-}
-
-impl Events {
-    /// Those of a body.
-    pub(crate) fn of(body: Body) -> Self {
-        Self {
-            body,
-            buffer: String::new(),
-        }
-    }
-
-    /// The next event; `None` at the end of the stream.
-    pub(crate) async fn next(&mut self) -> Option<Event> {
-        loop {
-            if let Some((frame, rest)) = self.buffer.split_once("\n\n") {
-                let event = parse(frame);
-                self.buffer = rest.to_owned();
-                match event {
-                    Some(event) => return Some(event),
-                    None => continue,
-                }
-            }
-            let frame = tokio::time::timeout(Duration::from_secs(20), self.body.frame())
-                .await
-                .expect("an event within 20 s")?;
-            let bytes = frame.unwrap().into_data().unwrap();
-            self.buffer.push_str(std::str::from_utf8(&bytes).unwrap());
-        }
-    }
-
-    /// The next event of that name.
-    pub(crate) async fn until(&mut self, name: &str) -> Event {
-        loop {
-            let event = self.next().await.expect("the stream goes on");
-            if event.name == name {
-                return event;
-            }
-        }
-    }
-
-    /// The status that closes a turn.
-    pub(crate) async fn until_status(&mut self) -> Event {
-        loop {
-            let event = self.until("entry").await;
-            if event.data["kind"] == "status" {
-                return event;
-            }
-        }
-    }
-
-    /// Everything said by the agent until it has said it.
-    pub(crate) async fn reply(&mut self) -> Event {
-        loop {
-            let event = self.until("entry").await;
-            if event.data["by"] == "agent" || event.data["kind"] == "status" {
-                return event;
-            }
-        }
-    }
-}
-
-fn parse(frame: &str) -> Option<Event> {
-    let field = |name: &str| {
-        frame.lines().find_map(|line| {
-            line.strip_prefix(name)?
-                .strip_prefix(": ")
-                .map(str::to_owned)
-        })
-    };
-    Some(Event {
-        name: field("event")?,
-        id: field("id"),
-        data: serde_json::from_str(&field("data")?).unwrap(),
-    })
 }
 
 fn config(data: PathBuf, script: &Path, settings: &[(&str, &str)]) -> Config {
