@@ -2,7 +2,7 @@
 //!
 //! Not here: a session that a token opens (`exchange`).
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use maitred_core::{
     event::new_epoch,
     id::{SessionId, VisitorId},
@@ -18,6 +18,9 @@ use crate::{
     notices::Notice,
     row::{IdentityJson, json, parsed, time, to_json},
 };
+
+/// For how long a session that has ended is told from one that never was.
+const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Where a session is opened, and by which browser, whoever will be in it.
 #[derive(Clone, Debug)]
@@ -293,6 +296,16 @@ impl Store {
             since,
         )?;
         Ok((inserted > 0).then_some(secret))
+    }
+
+    /// Forgets sessions that ended long ago: at most so many that others need not
+    /// wait for it.
+    pub(crate) async fn sweep_sessions(&self, tx: &mut Tx) -> Result<u64, StoreError> {
+        const SQL: &str = "
+            DELETE FROM sessions WHERE id IN (
+                SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT 10000)";
+        let before = self.clock.now() - REMEMBERED_FOR;
+        Ok(execute!(tx, SQL, before.as_microsecond())?)
     }
 
     fn found(&self, row: SessionRow) -> Result<Found, StoreError> {

@@ -5,6 +5,8 @@ use crate::{Store, StoreError};
 /// How much was forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Swept {
+    /// Sessions that ended a week ago, with what their tokens said.
+    pub sessions: u64,
     /// Tokens that were used once and have expired.
     pub spent_tokens: u64,
     /// Marks of those who were logged out everywhere.
@@ -20,6 +22,7 @@ impl Store {
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let mut tx = self.begin().await?;
         let swept = Swept {
+            sessions: self.sweep_sessions(&mut tx).await?,
             spent_tokens: self.sweep_spent(&mut tx).await?,
             marks: self.sweep_marks(&mut tx).await?,
             verifications: self.sweep_verifications(&mut tx).await?,

@@ -401,3 +401,29 @@ async fn a_session_rose_into_the_contact_that_its_visitor_turned_out_to_be() {
     assert!(!rose(&bystander, &sarah).await);
     assert!(!rose(&tom, &tom).await);
 }
+
+#[tokio::test]
+async fn what_a_session_knew_is_forgotten_a_week_after_its_end() {
+    const DAY: i64 = 24 * 60;
+    let store = TestStore::new().await;
+    let site = store.site().await;
+    let (sarah, stranger) = (site.meets("sarah").await, site.meets_a_stranger().await);
+    store.passes(7 * DAY);
+    let tom = site.meets("tom").await;
+
+    assert_eq!(store.sweep().await.unwrap().sessions, 0);
+    assert!(matches!(sarah.found().await, Some(Found::Ended(_))));
+    store.passes(61);
+    assert_eq!(store.sweep().await.unwrap().sessions, 2);
+
+    assert!(sarah.found().await.is_none());
+    assert!(stranger.found().await.is_none());
+    assert!(matches!(
+        tom.found().await,
+        Some(Found::Ended(Ended::Expired))
+    ));
+    assert_eq!(
+        site.knows(stranger.visitor_secret()).await,
+        Some(stranger.visitor())
+    );
+}
