@@ -47,6 +47,13 @@ pub struct Numbered {
     pub entry: Entry,
 }
 
+/// A fresh epoch for the numbering of one owner's events (rule R4).
+pub fn new_epoch() -> String {
+    let mut bytes = [0; 9];
+    rand::fill(&mut bytes).expect("the operating system's generator works from boot on");
+    maitred_token::base64url(&bytes)
+}
+
 /// A place among the events of one owner, printed `<epoch>:<number>` (rule R4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -60,13 +67,6 @@ impl std::fmt::Display for Position {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}", self.epoch, self.number)
     }
-}
-
-/// A fresh epoch for the numbering of one owner's events (rule R4).
-pub fn new_epoch() -> String {
-    let mut bytes = [0; 9];
-    rand::fill(&mut bytes).expect("the operating system's generator works from boot on");
-    maitred_token::base64url(&bytes)
 }
 
 impl std::str::FromStr for Position {
