@@ -148,6 +148,24 @@ struct VerificationRow {
     contact_name: Option<String>,
 }
 
+/// The query for what a [`VerificationFilter`] lets through, and which part of it.
+macro_rules! matching {
+    ($part:literal) => {
+        concat!(
+            "SELECT v.number, v.agent_id, v.environment, v.at, v.code, v.attempts, v.page_origin,
+                v.key_id, v.algorithm, v.age, v.lifetime, v.skew, v.subject_hash, v.contact_id,
+                v.warnings, c.name AS contact_name
+            FROM verifications v LEFT JOIN contacts c ON c.id = v.contact_id
+                AND c.agent_id = v.agent_id AND c.environment = v.environment
+            WHERE v.agent_id = $1 AND v.environment = coalesce($2, v.environment)
+                AND v.code = coalesce($3, v.code) AND v.code <> coalesce($4, '')
+                AND coalesce(v.key_id, '') = coalesce($5, v.key_id, '') AND v.at >= $6
+                AND ",
+            $part
+        )
+    };
+}
+
 impl Store {
     /// Writes attempts into the log, counts what the keys were good for, and
     /// counts the sessions that were opened without a token. All of it, or nothing.
@@ -177,17 +195,7 @@ impl Store {
         below: Option<i64>,
         limit: usize,
     ) -> Result<Vec<Verification>, StoreError> {
-        const SQL: &str = "
-            SELECT v.number, v.agent_id, v.environment, v.at, v.code, v.attempts, v.page_origin,
-                v.key_id, v.algorithm, v.age, v.lifetime, v.skew, v.subject_hash, v.contact_id,
-                v.warnings, c.name AS contact_name
-            FROM verifications v LEFT JOIN contacts c ON c.id = v.contact_id
-                AND c.agent_id = v.agent_id AND c.environment = v.environment
-            WHERE v.agent_id = $1 AND v.environment = coalesce($2, v.environment)
-                AND v.code = coalesce($3, v.code) AND v.code <> coalesce($4, '')
-                AND coalesce(v.key_id, '') = coalesce($5, v.key_id, '') AND v.at >= $6
-                AND v.number < $7
-            ORDER BY v.number DESC LIMIT $8";
+        const SQL: &str = matching!("v.number < $7 ORDER BY v.number DESC LIMIT $8");
         self.read(SQL, filter, below.unwrap_or(i64::MAX), limit)
             .await
     }
@@ -200,17 +208,7 @@ impl Store {
         above: i64,
         limit: usize,
     ) -> Result<Vec<Verification>, StoreError> {
-        const SQL: &str = "
-            SELECT v.number, v.agent_id, v.environment, v.at, v.code, v.attempts, v.page_origin,
-                v.key_id, v.algorithm, v.age, v.lifetime, v.skew, v.subject_hash, v.contact_id,
-                v.warnings, c.name AS contact_name
-            FROM verifications v LEFT JOIN contacts c ON c.id = v.contact_id
-                AND c.agent_id = v.agent_id AND c.environment = v.environment
-            WHERE v.agent_id = $1 AND v.environment = coalesce($2, v.environment)
-                AND v.code = coalesce($3, v.code) AND v.code <> coalesce($4, '')
-                AND coalesce(v.key_id, '') = coalesce($5, v.key_id, '') AND v.at >= $6
-                AND v.number > $7
-            ORDER BY v.number LIMIT $8";
+        const SQL: &str = matching!("v.number > $7 ORDER BY v.number LIMIT $8");
         self.read(SQL, filter, above, limit).await
     }
 
