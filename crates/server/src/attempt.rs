@@ -93,6 +93,7 @@ impl<'a> Attempt<'a> {
     /// It was refused: too often, perhaps (rule L3).
     pub(crate) fn refused(mut self, error: ApiError) -> ApiError {
         if let Some(refused) = error.refused_token() {
+            log_refusal(self.site.scope, refused);
             self.known = Known {
                 trace: (*refused.trace).clone(),
                 subject_hash: refused.signed_subject().map(|subject| self.hash(subject)),
@@ -227,6 +228,19 @@ async fn diagnosed(
         key: Some(key.clone()),
         ..entry
     }
+}
+
+/// The reason is for the program's log, whatever the client is told; nothing of the
+/// token is.
+fn log_refusal(scope: Scope, refused: &Refused) {
+    tracing::info!(
+        agent.id = %scope.agent,
+        environment = %scope.environment,
+        code = refused.refusal.code(),
+        reason = %refused.refusal,
+        key.id = refused.trace.source.as_deref(),
+        "a token was refused"
+    );
 }
 
 /// Whether a text is like an origin as browsers write them: what else a client

@@ -29,7 +29,7 @@ use super::{error::ApiError, visitor::Visitor, wire};
 use crate::{app::App, causes::Causes, hub::Subscription};
 
 /// How often a silent stream says that it lives (rule R11).
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How long a stream takes a session to live, once the store has said so, before it
 /// sends the next thing: a reader that is behind is not told of an end in between
@@ -63,6 +63,13 @@ pub(super) fn streamed(
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
+}
+
+/// Ticks from the end of the first period on, and not sooner for having been late.
+pub(super) fn every(period: Duration) -> Interval {
+    let mut interval = interval_at(Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
 }
 
 /// Where the client was. One that says it was somewhere, but not where, is taken
@@ -105,8 +112,6 @@ impl Stream {
             .position(owner)
             .await?
             .ok_or(ApiError::NotFound("visitor"))?;
-        let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
-        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stopping = app.tasks.stopping();
         let comes_back = last.is_some();
         let mut stream = Self {
@@ -115,7 +120,7 @@ impl Stream {
             position: last.unwrap_or(now),
             waiting: VecDeque::new(),
             is_behind: comes_back,
-            heartbeat,
+            heartbeat: every(HEARTBEAT),
             stopping,
             seen_alive: None,
             ended: false,

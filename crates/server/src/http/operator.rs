@@ -127,6 +127,16 @@ pub(super) struct OfAgent {
     pub(super) agent: Agent,
 }
 
+impl OfAgent {
+    /// One environment of the agent.
+    pub(super) fn scope(&self, environment: Environment) -> Scope {
+        Scope {
+            agent: self.agent.id,
+            environment,
+        }
+    }
+}
+
 impl FromRequestParts<App> for OfAgent {
     type Rejection = ApiError;
 
@@ -153,15 +163,12 @@ impl FromRequestParts<App> for OfEnvironment {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let OfAgent { operator, agent } = OfAgent::from_request_parts(parts, app).await?;
+        let of = OfAgent::from_request_parts(parts, app).await?;
         let Named(environment) = Named::<Environment>::from_request_parts(parts, app).await?;
-        let scope = Scope {
-            agent: agent.id,
-            environment,
-        };
+        let scope = of.scope(environment);
         let settings = app.store.settings(scope).await?;
         Ok(Self {
-            operator,
+            operator: of.operator,
             scope,
             settings: settings.ok_or(ApiError::NotFound("environment"))?,
         })
@@ -173,27 +180,23 @@ pub(super) trait InPath: FromStr {
     /// The parameter of the path.
     const PARAMETER: &'static str;
     /// The word for it.
-    const WORD: &'static str;
+    const WORD: &'static str = Self::PARAMETER;
 }
 
 impl InPath for AgentId {
     const PARAMETER: &'static str = "agent";
-    const WORD: &'static str = "agent";
 }
 
 impl InPath for Environment {
     const PARAMETER: &'static str = "environment";
-    const WORD: &'static str = "environment";
 }
 
 impl InPath for KeyId {
     const PARAMETER: &'static str = "key";
-    const WORD: &'static str = "key";
 }
 
 impl InPath for MergeId {
     const PARAMETER: &'static str = "merge";
-    const WORD: &'static str = "merge";
 }
 
 impl InPath for ApiKeyId {

@@ -284,28 +284,12 @@ async fn proven(
     site: &Site,
     token: &str,
 ) -> Result<Proven, ApiError> {
-    let verified = match app.prove(site, token).await {
-        Ok(verified) => verified,
-        Err(Unproven::Refused(refused)) => {
-            log_refusal(site, &refused);
-            return Err(ApiError::RefusedToken(refused, site.scope.environment));
-        }
-        Err(Unproven::KeysUnavailable) => return Err(ApiError::KeysUnavailable),
-    };
+    let verified = app.prove(site, token).await.map_err(|why| match why {
+        Unproven::Refused(refused) => ApiError::RefusedToken(refused, site.scope.environment),
+        Unproven::KeysUnavailable => ApiError::KeysUnavailable,
+    })?;
     attempt.proved(&verified);
     Ok(site.proven(&verified, app.config.session_grace)?)
-}
-
-/// The reason is for the log, whatever the client is told; nothing of the token is.
-fn log_refusal(site: &Site, refused: &maitred_token::Refused) {
-    tracing::info!(
-        agent.id = %site.scope.agent,
-        environment = %site.scope.environment,
-        code = refused.refusal.code(),
-        reason = %refused.refusal,
-        key.id = refused.trace.source.as_deref(),
-        "a token was refused"
-    );
 }
 
 async fn answer(app: &App, site: &Site, opened: Opened) -> Result<wire::OpenedSession, ApiError> {

@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use maitred_core::{
     agent::{Agent, Settings},
     message::Name,
-    scope::{Environment, Scope},
+    scope::Environment,
 };
 use maitred_store::EnforcementReport;
 
@@ -66,13 +66,10 @@ pub(in crate::http) async fn create(
 /// `GET /api/agents/{agent}`
 pub(in crate::http) async fn show(
     State(app): State<App>,
-    OfAgent { agent, .. }: OfAgent,
+    of: OfAgent,
 ) -> Result<Json<AgentView>, ApiError> {
     let view = async |environment| -> Result<EnvironmentView, ApiError> {
-        let scope = Scope {
-            agent: agent.id,
-            environment,
-        };
+        let scope = of.scope(environment);
         let settings = app.store.settings(scope).await?;
         let settings = settings.ok_or(ApiError::NotFound("environment"))?;
         let report = app.store.enforcement_report(scope).await?;
@@ -83,7 +80,7 @@ pub(in crate::http) async fn show(
             production: view(Environment::Production).await?,
             staging: view(Environment::Staging).await?,
         },
-        agent: agent.into(),
+        agent: of.agent.into(),
     }))
 }
 

@@ -1,10 +1,7 @@
 //! The people that a site vouched for.
 
 use axum::{Json, extract::State};
-use maitred_core::{
-    contact::Subject,
-    scope::{Environment, Scope},
-};
+use maitred_core::{contact::Subject, scope::Environment};
 use maitred_store::Person;
 use serde::Deserialize;
 
@@ -35,14 +32,11 @@ pub(in crate::http) struct Which {
 /// `GET /api/agents/{agent}/contacts`: the last seen first; with `subject`, the
 /// one of that subject.
 pub(in crate::http) async fn list(
-    OfAgent { operator, agent }: OfAgent,
+    of: OfAgent,
     Query(which): Query<Which>,
 ) -> Result<Json<List<ContactView>>, ApiError> {
-    let scope = Scope {
-        agent: agent.id,
-        environment: which.environment,
-    };
-    let store = &operator.store;
+    let scope = of.scope(which.environment);
+    let store = &of.operator.store;
     if let Some(text) = which.subject {
         let found = match text.parse::<Subject>() {
             Ok(subject) => store.contact(scope, &subject).await?,
@@ -71,26 +65,22 @@ pub(in crate::http) struct Whose {
     subject: String,
 }
 
-impl Whose {
-    fn subject(&self) -> Result<Subject, ApiError> {
-        let parsed = self.subject.parse();
-        Ok(parsed.map_err(|error| BadSetting::new("subject", error))?)
-    }
+fn parsed(subject: &str) -> Result<Subject, BadSetting> {
+    let parsed = subject.parse();
+    parsed.map_err(|error| BadSetting::new("subject", error))
 }
 
 /// `GET /api/agents/{agent}/contacts/export`: everything that is kept of one person
 /// (rule D7).
 pub(in crate::http) async fn export(
-    OfAgent { operator, agent }: OfAgent,
+    of: OfAgent,
     Query(whose): Query<Whose>,
 ) -> Result<Json<Person>, ApiError> {
-    let scope = Scope {
-        agent: agent.id,
-        environment: whose.environment,
-    };
-    let person = operator
+    let scope = of.scope(whose.environment);
+    let person = of
+        .operator
         .store
-        .export_person(scope, &whose.subject()?)
+        .export_person(scope, &parsed(&whose.subject)?)
         .await?;
     Ok(Json(person.ok_or(ApiError::NotFound("contact"))?))
 }
@@ -98,16 +88,14 @@ pub(in crate::http) async fn export(
 /// `DELETE /api/agents/{agent}/contacts`: forgets one person (rule D7).
 pub(in crate::http) async fn erase(
     State(app): State<App>,
-    OfAgent { operator, agent }: OfAgent,
+    of: OfAgent,
     Query(whose): Query<Whose>,
 ) -> Result<Json<ErasedView>, ApiError> {
-    let scope = Scope {
-        agent: agent.id,
-        environment: whose.environment,
-    };
-    let erased = operator
+    let scope = of.scope(whose.environment);
+    let erased = of
+        .operator
         .store
-        .erase_person(scope, &whose.subject()?)
+        .erase_person(scope, &parsed(&whose.subject)?)
         .await?;
     let erased = erased.ok_or(ApiError::NotFound("agent"))?;
     app.changed();
@@ -117,20 +105,14 @@ pub(in crate::http) async fn erase(
 /// `POST /api/agents/{agent}/contacts/logout`: everywhere (rule S6).
 pub(in crate::http) async fn log_out(
     State(app): State<App>,
-    OfAgent { operator, agent }: OfAgent,
+    of: OfAgent,
     Body(body): Body<LogOut>,
 ) -> Result<Json<LoggedOutView>, ApiError> {
-    let scope = Scope {
-        agent: agent.id,
-        environment: body.environment,
-    };
-    let subject: Subject = body
-        .subject
-        .parse()
-        .map_err(|error| BadSetting::new("subject", error))?;
-    let logged_out = operator
+    let scope = of.scope(body.environment);
+    let logged_out = of
+        .operator
         .store
-        .log_out_everywhere(scope, &subject)
+        .log_out_everywhere(scope, &parsed(&body.subject)?)
         .await?
         .ok_or(ApiError::NotFound("agent"))?;
     app.changed();

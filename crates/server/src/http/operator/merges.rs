@@ -5,7 +5,7 @@ use maitred_agent::Announce;
 use maitred_core::{
     event::Event,
     id::MergeId,
-    scope::{Environment, Owner, Scope},
+    scope::{Environment, Owner},
 };
 use maitred_store::{Merge, Undone};
 use serde::Deserialize;
@@ -37,14 +37,11 @@ pub(in crate::http) struct Which {
 
 /// `GET /api/agents/{agent}/merges`: the latest first.
 pub(in crate::http) async fn list(
-    OfAgent { operator, agent }: OfAgent,
+    of: OfAgent,
     Query(which): Query<Which>,
 ) -> Result<Json<List<MergeView>>, ApiError> {
-    let scope = Scope {
-        agent: agent.id,
-        environment: which.environment,
-    };
-    let merges = operator.store.merges(scope, None, LATEST).await?;
+    let scope = of.scope(which.environment);
+    let merges = of.operator.store.merges(scope, None, LATEST).await?;
     let part = Part {
         limit: which.limit,
         cursor: which.cursor,
@@ -59,16 +56,13 @@ pub(in crate::http) async fn list(
 /// `POST /api/agents/{agent}/merges/{merge}/undo`
 pub(in crate::http) async fn undo(
     State(app): State<App>,
-    OfAgent { operator, agent }: OfAgent,
+    of: OfAgent,
     Named(merge): Named<MergeId>,
     Body(Empty {}): Body<Empty>,
 ) -> Result<Json<UndoneView>, ApiError> {
     for environment in Environment::ALL {
-        let scope = Scope {
-            agent: agent.id,
-            environment,
-        };
-        match operator.store.undo_merge(scope, merge).await? {
+        let scope = of.scope(environment);
+        match of.operator.store.undo_merge(scope, merge).await? {
             Some(Undone::Split(split)) => {
                 app.hub
                     .announce(Owner::Contact(split.contact), Event::Renumbered);

@@ -1,7 +1,6 @@
 //! The checker of tokens (rule L2).
 
 use axum::{Json, extract::State};
-use maitred_core::scope::Scope;
 
 use super::{
     OfAgent,
@@ -19,13 +18,10 @@ use crate::{
 /// Always precise, in production too: whoever asks here could read it in the log.
 pub(in crate::http) async fn check(
     State(app): State<App>,
-    OfAgent { agent, .. }: OfAgent,
+    of: OfAgent,
     Body(body): Body<TokenToCheck>,
 ) -> Result<Json<CheckedToken>, ApiError> {
-    let scope = Scope {
-        agent: agent.id,
-        environment: body.environment,
-    };
+    let scope = of.scope(body.environment);
     if let Some(site) = app.sites.site(&app.store, scope).await?
         && let Err(Unproven::KeysUnavailable) = app.prove(&site, &body.token).await
     {

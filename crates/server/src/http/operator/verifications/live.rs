@@ -13,19 +13,20 @@ use axum::{
 };
 use futures_util::stream;
 use maitred_store::{Verification, VerificationFilter};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{Operator, wire::VerificationView};
 use crate::{
     app::App,
     causes::Causes,
-    http::{error::ApiError, events},
+    http::{
+        error::ApiError,
+        events::{HEARTBEAT, every, streamed},
+    },
     verifications::Follower,
 };
 
-/// How often a silent stream says that it lives (rule R11).
-const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often is looked whether the operator's key still counts.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -110,7 +111,7 @@ impl Live {
 
 impl IntoResponse for Live {
     fn into_response(self) -> Response {
-        events::streamed(stream::unfold(self, |mut live| async move {
+        streamed(stream::unfold(self, |mut live| async move {
             let frame = live.next().await?;
             Some((Ok::<_, Infallible>(Bytes::from(frame)), live))
         }))
@@ -126,12 +127,6 @@ fn last_number(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
     number
         .map(Some)
         .ok_or_else(|| ApiError::BadRequest("`Last-Event-ID` is not one of this stream".to_owned()))
-}
-
-fn every(period: Duration) -> Interval {
-    let mut interval = interval_at(Instant::now() + period, period);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    interval
 }
 
 fn frame(entry: &Verification) -> String {
