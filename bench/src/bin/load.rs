@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use maitred_bench::Failure;
+use maitred_bench::http::Connection;
 use maitred_token::base64url;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
 /// What is to be sent, and how.
@@ -32,9 +32,6 @@ struct Job {
     /// Whether each comes with a proof of possession.
     proof: bool,
 }
-
-/// Why the measurement is none.
-type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -72,7 +69,7 @@ async fn run(job: Job) -> Result<Value, Failure> {
         tokio::task::spawn_local(async move { work(connection, &shared).await })
     });
     for worker in workers.collect::<Vec<_>>() {
-        worker.await?.map_err(|failure| failure.to_string())?;
+        worker.await??;
     }
     let seconds = began.elapsed().as_secs_f64();
     let mut took = shared.took.take();
@@ -89,10 +86,7 @@ struct Shared {
     took: RefCell<Vec<Duration>>,
 }
 
-async fn work(
-    mut connection: Connection,
-    shared: &Shared,
-) -> Result<(), Box<dyn std::error::Error>> {
+async fn work(mut connection: Connection, shared: &Shared) -> Result<(), Failure> {
     loop {
         let number = shared.sent.get();
         if number >= shared.of {
@@ -147,61 +141,4 @@ async fn with_proofs(job: &Job) -> Result<Vec<Vec<u8>>, Failure> {
         request(job, &body, &proof(number))
     });
     Ok(requests.collect())
-}
-
-struct Connection {
-    stream: TcpStream,
-    buffer: Vec<u8>,
-}
-
-/// What is looked at of an answer.
-struct Answer {
-    status: u16,
-    nonce: Option<String>,
-}
-
-impl Connection {
-    async fn open(address: &str) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            buffer: Vec::with_capacity(16 * 1024),
-        })
-    }
-
-    /// Sends a request and reads its answer to the end.
-    async fn exchange(&mut self, request: &[u8]) -> Result<Answer, Failure> {
-        self.stream.write_all(request).await?;
-        self.buffer.clear();
-        loop {
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                return Err("the server hung up".into());
-            }
-            if let Some(answer) = whole(&self.buffer)? {
-                return Ok(answer);
-            }
-        }
-    }
-}
-
-/// The answer in these bytes, once they are all of it.
-fn whole(bytes: &[u8]) -> Result<Option<Answer>, Failure> {
-    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
-        return Ok(None);
-    };
-    let head = std::str::from_utf8(&bytes[..end])?;
-    let of = |name: &str| {
-        head.lines().find_map(|line| {
-            let (found, value) = line.split_once(": ")?;
-            found.eq_ignore_ascii_case(name).then_some(value)
-        })
-    };
-    let length: usize = of("content-length").ok_or("no content-length")?.parse()?;
-    if bytes.len() < end + 4 + length {
-        return Ok(None);
-    }
-    let status = head.get(9..12).ok_or("no status")?.parse()?;
-    let nonce = of("dpop-nonce").map(str::to_owned);
-    Ok(Some(Answer { status, nonce }))
 }
