@@ -3,13 +3,12 @@
 // that waits for the disk at each commit. Beside an echo of the same requests by
 // the same framework. Client and server share the machine. They take turns: ROUNDS
 // times, after one for warming up.
-import { execFileSync, spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { writeFileSync } from "node:fs";
 import { SignJWT } from "jose";
 import { Peer } from "./peer.mjs";
 import { bars, keep, middle, short, table, withSpread } from "./report.mjs";
+import { ORIGIN, install, startEcho } from "./servers.mjs";
 
 const [rounds = 7, requests = 20_000] = process.argv.slice(2).map(Number);
 if (![rounds, requests].every((number) => Number.isInteger(number) && number >= 1)) {
@@ -18,28 +17,9 @@ if (![rounds, requests].every((number) => Number.isInteger(number) && number >= 
 }
 const AT_ONCE = 64;
 const SUBJECTS = 1000;
-const ORIGIN = "https://shop.example";
 const ECHO = "axum echo";
 
-mkdirSync("target/bench", { recursive: true });
-const data = mkdtempSync("target/bench/exchange-");
-const servers = [];
-process.on("exit", () => {
-  for (const server of servers) server.kill();
-  rmSync(data, { recursive: true, force: true });
-});
-
-const address = await freeAddress();
-const environment = {
-  ...process.env,
-  MAITRED__SERVER__DATA: data,
-  MAITRED__SERVER__LISTEN: address,
-  MAITRED__LIMITS__REQUESTS: "0",
-  MAITRED__LIMITS__REFUSED_TOKENS: "0",
-};
-const maitred = (...args) =>
-  JSON.parse(execFileSync("target/release/maitred", [...args, "--json"], { env: environment, encoding: "utf8" }));
-
+const { data, address, maitred, serve } = await install("exchange");
 const { agent } = maitred("agent", "create", "Ada", "--origin", ORIGIN);
 const made = maitred("key", "create", "--agent", agent);
 const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -48,14 +28,13 @@ const imported = maitred("key", "import", `${data}/public.pem`, "--agent", agent
 
 const secret = new TextEncoder().encode(made.secret);
 const [hs256, es256] = [await bodies("HS256", made.key, secret), await bodies("ES256", imported.key, pair.privateKey)];
-await start("target/release/maitred", ["serve"], address);
-const echo = await freeAddress();
-await start("target/release/echo", [echo], echo);
+await serve();
+const echo = await startEcho();
 
 const load = new Peer("target/release/load");
 const known = { path: "/v1/sessions", requests, at_once: AT_ONCE };
 const contestants = {
-  [ECHO]: { ...known, address: echo, bodies: hs256, proof: false },
+  [ECHO]: { ...known, address: echo.address, bodies: hs256, proof: false },
   "HS256": { ...known, address, bodies: hs256, proof: false },
   "ES256": { ...known, address, bodies: es256, proof: false },
   "HS256 with proof": { ...known, address, bodies: hs256, proof: true },
@@ -100,26 +79,4 @@ function bodies(alg, kid, key) {
     return { agent, page_origin: ORIGIN, token };
   };
   return Promise.all(Array.from({ length: SUBJECTS }, body));
-}
-
-async function freeAddress() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return `127.0.0.1:${port}`;
-}
-
-async function start(command, args, address) {
-  const server = spawn(command, args, { env: environment, stdio: ["ignore", "ignore", "inherit"] });
-  servers.push(server);
-  for (let tries = 0; server.exitCode === null && tries < 200; tries++) {
-    try {
-      await fetch(`http://${address}/`);
-      return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-  throw new Error(`${command} does not listen on ${address}`);
 }

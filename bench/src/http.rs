@@ -55,6 +55,16 @@ impl Connection {
         })
     }
 
+    /// Sends a request and reads its answer, which comes in chunks, to the end.
+    pub async fn exchange_chunked(&mut self, request: &[u8]) -> Result<(), Failure> {
+        self.stream.write_all(request).await?;
+        self.buffer.clear();
+        while !self.buffer.ends_with(b"0\r\n\r\n") {
+            self.read().await?;
+        }
+        Ok(())
+    }
+
     async fn read(&mut self) -> Result<(), Failure> {
         match self.stream.read_buf(&mut self.buffer).await? {
             0 => Err("the server hung up".into()),

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-use maitred_bench::Failure;
 use maitred_bench::http::Connection;
+use maitred_bench::{Failure, at_share};
 use maitred_token::base64url;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -72,10 +72,11 @@ async fn run(job: Job) -> Result<Value, Failure> {
         worker.await??;
     }
     let seconds = began.elapsed().as_secs_f64();
-    let mut took = shared.took.take();
-    took.sort_unstable();
-    let at = |share: usize| took[(took.len() - 1) * share / 100].as_secs_f64() * 1e3;
-    Ok(json!({ "per_second": job.requests as f64 / seconds, "p50_ms": at(50), "p99_ms": at(99) }))
+    let took = shared.took.take();
+    let per_second = job.requests as f64 / seconds;
+    Ok(
+        json!({ "per_second": per_second, "p50_ms": at_share(&took, 50), "p99_ms": at_share(&took, 99) }),
+    )
 }
 
 /// What the connections have in common.
