@@ -13,7 +13,7 @@ use maitred_core::{
     action::Outcome,
     assurance::Standing,
     conversation::{Body, EntryNumber, NewEntry, Status, Transcript},
-    event::Event,
+    event::{Event, Typist},
     id::{ConversationId, EntryId, SessionId},
     scope::{Owner, Scope},
     session::Session,
@@ -53,7 +53,6 @@ impl Agent {
             announce,
             wake,
         };
-        turn.typing(true);
         let ended = turn.run().await;
         turn.typing(false);
         ended
@@ -122,11 +121,18 @@ struct Turn<'t> {
 
 impl Turn<'_> {
     async fn run(&self) -> Result<TurnEnd, TurnError> {
+        let mut is_working = false;
         loop {
             let transcript = self.agent.0.store.transcript(self.conversation).await?;
             let (grant, session) = self.standing(&transcript).await?;
             let last = transcript.last_number();
-            match next_step(&transcript, &self.rules, grant) {
+            let step = next_step(&transcript, &self.rules, grant);
+            // Not of a turn that only looks once more and finds itself stopped.
+            if !is_working && matches!(step, Step::CallModel | Step::RunCalls(_)) {
+                is_working = true;
+                self.typing(true);
+            }
+            match step {
                 Step::Done => {
                     self.agent.0.store.end_turn(self.conversation, last).await?;
                     return Ok(TurnEnd::Done);
@@ -137,7 +143,7 @@ impl Turn<'_> {
                         return Ok(TurnEnd::Woken);
                     }
                 }
-                Step::RunCalls(calls) => self.run_calls(&calls, &transcript).await?,
+                Step::RunCalls(calls) => self.run_call(calls[0], last, session).await?,
                 Step::Refuse(call, reason) => {
                     self.finish(call, Outcome::Refused(reason)).await?;
                 }
@@ -185,17 +191,18 @@ impl Turn<'_> {
             vec![self.new_entry(Body::Status(status))],
             TurnMark::Ended,
         )
-        .await
+        .await?;
+        Ok(())
     }
 
     /// Appends and announces. If somebody else was there first, nothing happens
-    /// here and the loop decides anew.
+    /// here and the loop decides anew. Whether it was appended.
     async fn append(
         &self,
         after: Option<EntryNumber>,
         entries: Vec<NewEntry>,
         mark: TurnMark,
-    ) -> Result<(), TurnError> {
+    ) -> Result<bool, TurnError> {
         match self
             .agent
             .0
@@ -205,9 +212,9 @@ impl Turn<'_> {
         {
             Ok(appended) => {
                 announce_all(self.announce, appended);
-                Ok(())
+                Ok(true)
             }
-            Err(StoreError::Conflict) => Ok(()),
+            Err(StoreError::Conflict) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -225,6 +232,7 @@ impl Turn<'_> {
             self.owner,
             Event::Typing {
                 conversation,
+                by: Typist::Agent,
                 typing,
             },
         );

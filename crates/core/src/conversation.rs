@@ -13,7 +13,7 @@ use crate::{
 pub struct Conversation {
     /// Its name.
     pub id: ConversationId,
-    /// The beginning of the first thing the visitor said.
+    /// What the visitor calls it; else the beginning of the first thing they said.
     pub title: Option<String>,
     /// When it began.
     pub opened_at: Timestamp,
@@ -25,6 +25,12 @@ pub struct Conversation {
     pub from_before_sign_in: bool,
     /// The last thing said, cut for a list.
     pub last_message: Option<LastMessage>,
+    /// The last entry that the visitor has read, on whichever device; 0 before that.
+    pub read_to: EntryNumber,
+    /// How many messages by others come after it.
+    pub unread: i64,
+    /// What the visitor thought of it.
+    pub rating: Option<Rating>,
 }
 
 /// The last thing said in a conversation.
@@ -36,6 +42,59 @@ pub struct LastMessage {
     pub text: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// What a visitor thought of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rating {
+    score: u8,
+    comment: Option<String>,
+}
+
+/// Why something cannot be a rating.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RatingError {
+    /// Not one of the five.
+    #[error("`score` must be 1 to 5")]
+    Score,
+    /// Longer than [`Rating::MAX_COMMENT`] characters.
+    #[error("`comment` may have up to {max} characters", max = Rating::MAX_COMMENT)]
+    CommentTooLong,
+    /// A NUL, which one of the databases cannot hold (rule D8).
+    #[error("`comment` holds a NUL character")]
+    Nul,
+}
+
+impl Rating {
+    /// The most characters of a comment.
+    pub const MAX_COMMENT: usize = 2_000;
+
+    /// Checks both. A comment of white space is none.
+    pub fn parse(score: i64, comment: Option<&str>) -> Result<Self, RatingError> {
+        let score = u8::try_from(score)
+            .ok()
+            .filter(|score| (1..=5).contains(score))
+            .ok_or(RatingError::Score)?;
+        let comment = comment.map(str::trim).filter(|comment| !comment.is_empty());
+        if comment.is_some_and(|comment| comment.chars().count() > Self::MAX_COMMENT) {
+            return Err(RatingError::CommentTooLong);
+        }
+        if comment.is_some_and(|comment| comment.contains('\0')) {
+            return Err(RatingError::Nul);
+        }
+        let comment = comment.map(str::to_owned);
+        Ok(Self { score, comment })
+    }
+
+    /// From 1, bad, to 5, good.
+    pub fn score(&self) -> u8 {
+        self.score
+    }
+
+    /// In the visitor's words.
+    pub fn comment(&self) -> Option<&str> {
+        self.comment.as_deref()
+    }
 }
 
 /// Counts the entries of one conversation from 1, without holes.
@@ -146,14 +205,22 @@ pub enum Status {
     GaveUp,
     /// The turn was closed, because its session had ended.
     Cancelled,
+    /// The turn was closed, because the visitor wanted no answer any more.
+    Stopped,
+    /// The visitor closed the conversation, and with it the turn that ran.
+    Closed,
+    /// It was opened again, by a message too.
+    Reopened,
 }
 
 impl Status {
     /// Whether nothing more comes of the turn it stands in.
     pub fn closes_a_turn(self) -> bool {
         match self {
-            Self::Interrupted | Self::GaveUp | Self::Cancelled => true,
-            Self::Resumed | Self::ContinuedFromBeforeSignIn => false,
+            Self::Interrupted | Self::GaveUp | Self::Cancelled | Self::Stopped | Self::Closed => {
+                true
+            }
+            Self::Resumed | Self::ContinuedFromBeforeSignIn | Self::Reopened => false,
         }
     }
 
@@ -168,6 +235,9 @@ impl Status {
             Self::GaveUp => {
                 "I could not finish this. Your message is safe; please try it in other words."
             }
+            Self::Stopped => "You stopped this answer.",
+            Self::Closed => "You closed this conversation.",
+            Self::Reopened => "You opened this conversation again.",
         }
     }
 }
@@ -205,11 +275,16 @@ impl Transcript {
     }
 
     /// What the visitor said since somebody last answered, and in which session.
+    /// What they wanted no answer to any more is not waiting for one.
     pub fn unanswered(&self) -> Vec<&Message> {
         let start = self
             .entries
             .iter()
-            .rposition(|entry| is_by(entry, Author::Agent) || is_by(entry, Author::Operator))
+            .rposition(|entry| {
+                is_by(entry, Author::Agent)
+                    || is_by(entry, Author::Operator)
+                    || matches!(entry.body, Body::Status(Status::Stopped | Status::Closed))
+            })
             .map_or(0, |position| position + 1);
         self.entries[start..]
             .iter()

@@ -3,8 +3,8 @@
 use aws_lc_rs::rand;
 
 use crate::{
-    conversation::Entry,
-    id::{ConversationId, EntryId},
+    conversation::{Conversation, Entry},
+    id::{ConversationId, EntryId, SessionId},
 };
 
 /// Something a subscriber is told.
@@ -26,10 +26,12 @@ pub enum Event {
         /// The piece.
         text: String,
     },
-    /// The agent has begun or stopped working on a reply.
+    /// Somebody has begun or stopped writing.
     Typing {
         /// Where.
         conversation: ConversationId,
+        /// Who.
+        by: Typist,
         /// Begun or stopped.
         typing: bool,
     },
@@ -38,13 +40,42 @@ pub enum Event {
     SessionsEnded,
 }
 
-/// A stored entry with its place among the events of its owner.
+/// Who is writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typist {
+    /// The agent works on a reply.
+    Agent,
+    /// The visitor types, in this session: which need not be told.
+    Visitor(SessionId),
+}
+
+/// What was stored, with its place among the events of its owner.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Numbered {
     /// Its place.
     pub position: Position,
     /// What was stored.
-    pub entry: Entry,
+    pub what: Stored,
+}
+
+/// What was stored.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stored {
+    /// A line of a conversation.
+    Entry(Entry),
+    /// Something about a conversation as a whole: its title, that it was closed, how
+    /// far it was read. This is how it is now.
+    Status(Conversation),
+}
+
+impl Numbered {
+    /// The entry, if it is one.
+    pub fn entry(&self) -> Option<&Entry> {
+        match &self.what {
+            Stored::Entry(entry) => Some(entry),
+            Stored::Status(_) => None,
+        }
+    }
 }
 
 /// A fresh epoch for the numbering of one owner's events (rule R4).

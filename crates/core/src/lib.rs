@@ -23,6 +23,7 @@ pub mod identity;
 pub mod message;
 pub mod policy;
 pub mod scope;
+pub mod search;
 pub mod secret;
 pub mod session;
 pub mod turn;

@@ -87,6 +87,36 @@ impl FromStr for Name {
     }
 }
 
+/// What a visitor calls a conversation: trimmed, in one line, not empty, at most
+/// [`Title::MAX`] characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Title(String);
+
+/// Why a text cannot be a title.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a title is 1 to {max} characters in one line", max = Title::MAX)]
+pub struct TitleError;
+
+impl Title {
+    /// The most characters a title may have.
+    pub const MAX: usize = 120;
+
+    /// Trims the text and checks it.
+    pub fn parse(raw: &str) -> Result<Self, TitleError> {
+        let text = raw.trim();
+        let fits = (1..=Self::MAX).contains(&text.chars().count());
+        if !fits || text.contains(char::is_control) {
+            return Err(TitleError);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +127,18 @@ mod tests {
         assert!(Name::parse(&"ä".repeat(100)).is_ok());
         for wrong in ["", "  ", "A\0da", "A\nda", &"ä".repeat(101)] {
             assert_eq!(Name::parse(wrong), Err(NameError), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn d8_a_title_is_one_line_that_both_databases_can_hold() {
+        assert_eq!(
+            Title::parse(" The parcel \n").unwrap().as_str(),
+            "The parcel"
+        );
+        assert!(Title::parse(&"ä".repeat(120)).is_ok());
+        for wrong in ["", "  ", "A\0da", "A\nda", &"ä".repeat(121)] {
+            assert_eq!(Title::parse(wrong), Err(TitleError), "{wrong:?}");
         }
     }
 

@@ -67,7 +67,8 @@ pub enum Grant {
 pub enum Step<'t> {
     /// Ask the model to go on from the whole transcript.
     CallModel,
-    /// Run these calls. None has a result yet, and all of them may run.
+    /// Run these calls, the first of them first. None has a result yet, and all of them
+    /// may run: what is next after that is decided anew.
     RunCalls(Vec<&'t Call>),
     /// This call may not run: say why, as its result.
     Refuse(&'t Call, Refused),
@@ -91,10 +92,17 @@ pub fn next_step<'t>(transcript: &'t Transcript, rules: &Rules, grant: Grant) ->
     if let Some(call) = calls.left_behind(turn) {
         return Step::Refuse(call, Refused::TurnClosed);
     }
-    if turn.is_empty() || has_ended(turn) {
+    let open = calls.open();
+    if was_closed(turn) {
+        // By a hand from outside, perhaps, between a call and its result.
+        return match open.first() {
+            Some(call) => Step::Refuse(call, Refused::TurnClosed),
+            None => Step::Done,
+        };
+    }
+    if turn.is_empty() || has_an_answer(turn) {
         return Step::Done;
     }
-    let open = calls.open();
     let standing = match goes_on(turn, rules, grant) {
         Ok(standing) => standing,
         // Every call gets a result, in this turn: nobody may find it open later
@@ -145,15 +153,18 @@ fn refusal(call: &Call, rules: &Rules, standing: Standing) -> Option<Refused> {
     }
 }
 
-/// A turn has ended with an answer, or with a status that closed it.
-fn has_ended(turn: &[Entry]) -> bool {
-    match turn.last().map(|entry| &entry.body) {
-        Some(Body::Message(message)) => message.by != Author::Visitor,
-        // One that closes nothing may stand behind an answer.
-        Some(Body::Status(status)) => status.closes_a_turn() || has_ended(&turn[..turn.len() - 1]),
-        Some(Body::CallAsked(_) | Body::CallStarted { .. } | Body::CallFinished { .. }) | None => {
-            false
-        }
+/// A status closed the turn. What ended meanwhile may stand behind it.
+fn was_closed(turn: &[Entry]) -> bool {
+    turn.iter()
+        .any(|entry| matches!(entry.body, Body::Status(status) if status.closes_a_turn()))
+}
+
+/// A turn ends with an answer. A status that closes nothing may stand behind it.
+fn has_an_answer(turn: &[Entry]) -> bool {
+    let is_status = |entry: &&Entry| matches!(entry.body, Body::Status(_));
+    match turn.iter().rev().find(|entry| !is_status(entry)) {
+        Some(entry) => matches!(&entry.body, Body::Message(it) if it.by != Author::Visitor),
+        None => false,
     }
 }
 

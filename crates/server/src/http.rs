@@ -23,8 +23,12 @@ use axum::{
     routing::{delete, get, patch, post},
 };
 
-use self::operator::{
-    agents, api_keys, audit, contacts, keys, merges, policy, test_identities, tokens, verifications,
+use self::{
+    conversations::status,
+    operator::{
+        agents, api_keys, audit, contacts, keys, merges, policy, test_identities, tokens,
+        verifications,
+    },
 };
 use crate::app::App;
 
@@ -45,7 +49,10 @@ pub fn router(app: App) -> Router {
             "/v1/conversations",
             get(conversations::list).post(conversations::open),
         )
-        .route("/v1/conversations/{id}", get(conversations::show))
+        .route(
+            "/v1/conversations/{id}",
+            get(conversations::show).patch(status::change),
+        )
         .route(
             "/v1/conversations/{id}/entries",
             get(conversations::entries),
@@ -58,6 +65,10 @@ pub fn router(app: App) -> Router {
             "/v1/conversations/{id}/not-mine",
             post(conversations::not_mine),
         )
+        .route("/v1/conversations/{id}/read", post(status::read))
+        .route("/v1/conversations/{id}/rating", post(status::rate))
+        .route("/v1/conversations/{id}/cancel", post(status::cancel))
+        .route("/v1/conversations/{id}/typing", post(status::typing))
         .route("/v1/code", post(code::ask))
         .route("/v1/code/verification", post(code::verify))
         .route("/v1/events", get(events::follow))

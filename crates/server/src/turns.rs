@@ -100,6 +100,14 @@ impl Turns {
         }
     }
 
+    /// Lets the turn of a conversation, if it runs here, decide anew what is next:
+    /// something was added that closes it.
+    pub(crate) fn look_again(&self, conversation: ConversationId) {
+        if let Some(turn) = self.running().get(&conversation) {
+            turn.wake.cancel();
+        }
+    }
+
     /// Interrupts the turns whose session was ended beside this process: by another
     /// node or a command (rules K6, S6).
     pub(crate) async fn interrupt_ended(&self, store: &Store) -> Result<(), StoreError> {

@@ -29,6 +29,8 @@ mod api {
     mod policy;
     mod possession;
     mod sessions;
+    mod status;
+    mod stopped;
     mod test_identities;
     mod tokens;
     mod turns;

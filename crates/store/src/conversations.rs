@@ -9,11 +9,20 @@ use maitred_core::{
 use crate::{
     Cursor, Page, Store, StoreError,
     db::{all, execute, optional},
-    row::{LastMessageJson, json, parsed, time},
+    row::{LastMessageJson, RatingJson, json, parsed, time},
 };
 
+/// What a [`ConversationRow`] is read from.
+macro_rules! columns {
+    () => {
+        "id, coalesce(given_title, title) AS title, opened_at, updated_at, closed_at,
+            last_message, moved_from, read_to, unread, rating"
+    };
+}
+pub(crate) use columns;
+
 #[derive(sqlx::FromRow)]
-struct ConversationRow {
+pub(crate) struct ConversationRow {
     id: String,
     title: Option<String>,
     opened_at: i64,
@@ -21,6 +30,9 @@ struct ConversationRow {
     closed_at: Option<i64>,
     last_message: Option<String>,
     moved_from: Option<String>,
+    read_to: i64,
+    unread: i64,
+    rating: Option<String>,
 }
 
 impl TryFrom<ConversationRow> for Conversation {
@@ -31,6 +43,10 @@ impl TryFrom<ConversationRow> for Conversation {
         let last_message: Option<LastMessageJson> = row
             .last_message
             .map(|text| json(&text, TABLE, "last_message"))
+            .transpose()?;
+        let rating: Option<RatingJson> = row
+            .rating
+            .map(|text| json(&text, TABLE, "rating"))
             .transpose()?;
         Ok(Self {
             id: parsed(&row.id, TABLE, "id")?,
@@ -43,6 +59,9 @@ impl TryFrom<ConversationRow> for Conversation {
                 .transpose()?,
             from_before_sign_in: row.moved_from.is_some(),
             last_message: last_message.map(TryInto::try_into).transpose()?,
+            read_to: row.read_to,
+            unread: row.unread,
+            rating: rating.map(TryInto::try_into).transpose()?,
         })
     }
 }
@@ -79,6 +98,9 @@ impl Store {
             closed_at: None,
             from_before_sign_in: false,
             last_message: None,
+            read_to: 0,
+            unread: 0,
+            rating: None,
         })
     }
 
@@ -88,9 +110,11 @@ impl Store {
         owner: Owner,
         id: ConversationId,
     ) -> Result<Option<Conversation>, StoreError> {
-        const SQL: &str = "
-            SELECT id, title, opened_at, updated_at, closed_at, last_message, moved_from
-            FROM conversations WHERE id = $1 AND owner = $2";
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM conversations WHERE id = $1 AND owner = $2"
+        );
         let row = optional!(
             &self.db,
             ConversationRow,
@@ -108,12 +132,14 @@ impl Store {
         after: Option<Cursor<ConversationId>>,
         limit: i64,
     ) -> Result<Page<Conversation, ConversationId>, StoreError> {
-        const SQL: &str = "
-            SELECT id, title, opened_at, updated_at, closed_at, last_message, moved_from
-            FROM conversations
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM conversations
             WHERE owner = $1 AND last_entry > 0
                 AND (updated_at < $2 OR (updated_at = $2 AND id < $3))
-            ORDER BY updated_at DESC, id DESC LIMIT $4";
+            ORDER BY updated_at DESC, id DESC LIMIT $4"
+        );
         let (before, id) = Cursor::bounds(after);
         let rows = all!(
             &self.db,
@@ -138,11 +164,13 @@ impl Store {
         &self,
         owner: Owner,
     ) -> Result<Option<Conversation>, StoreError> {
-        const SQL: &str = "
-            SELECT id, title, opened_at, updated_at, closed_at, last_message, moved_from
-            FROM conversations
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM conversations
             WHERE owner = $1 AND closed_at IS NULL AND last_entry > 0
-            ORDER BY updated_at DESC, id DESC LIMIT 1";
+            ORDER BY updated_at DESC, id DESC LIMIT 1"
+        );
         let row = optional!(&self.db, ConversationRow, SQL, owner.to_string())?;
         row.map(TryInto::try_into).transpose()
     }

@@ -8,18 +8,21 @@
 //! contact first, but then only a conversation that is not yet the contact's.
 
 use maitred_core::{
-    conversation::{Author, Body, Entry, EntryNumber, Message, NewEntry},
-    event::{Numbered, Position},
+    conversation::{Author, Body, Entry, EntryNumber, Message, NewEntry, Status},
+    event::{Numbered, Stored},
     id::{ConversationId, EntryId, SessionId},
     message::MessageText,
     scope::Owner,
+    search::fold,
 };
 use uuid::Uuid;
 
 use crate::{
     Store, StoreError,
     db::{Tx, all, execute, optional_in},
-    row::{BodyJson, LastMessageJson, json, kind, parsed, time, to_json},
+    events::{Of, number_event},
+    row::{BodyJson, LastMessageJson, author, json, kind, parsed, time, to_json},
+    status::conversation_in,
 };
 
 /// What a visitor's message became.
@@ -51,11 +54,11 @@ pub enum TurnMark {
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct EntryRow {
-    id: String,
-    conversation_id: String,
-    number: i64,
-    body: String,
-    added_at: i64,
+    pub(crate) id: String,
+    pub(crate) conversation_id: String,
+    pub(crate) number: i64,
+    pub(crate) body: String,
+    pub(crate) added_at: i64,
 }
 
 impl TryFrom<EntryRow> for Entry {
@@ -104,6 +107,18 @@ impl Store {
                 Err(StoreError::IdempotencyMismatch)
             };
         }
+        let mut events = Vec::new();
+        if place.closed_at.take().is_some() {
+            let reopened = NewEntry {
+                id: EntryId::new(&self.clock),
+                body: Body::Status(Status::Reopened),
+            };
+            events.extend(
+                self.insert(&mut tx, &mut place, conversation, reopened)
+                    .await?,
+            );
+        }
+        let was_closed = !events.is_empty();
         let body = Body::Message(Message {
             by: Author::Visitor,
             text: text.as_str().to_owned(),
@@ -115,15 +130,20 @@ impl Store {
             id: EntryId::new(&self.clock),
             body,
         };
-        let event = self
-            .insert(&mut tx, &mut place, conversation, entry)
-            .await?;
+        events.extend(
+            self.insert(&mut tx, &mut place, conversation, entry)
+                .await?,
+        );
         self.mark(&mut tx, conversation, &place, TurnMark::Running)
             .await?;
+        if was_closed {
+            let now = conversation_in(&mut tx, owner, conversation).await?;
+            events.push(self.number_status(&mut tx, owner, now).await?);
+        }
         tx.commit().await?;
         Ok(Some(Posted::New(Appended {
             owner: place.owner,
-            events: event.into_iter().collect(),
+            events,
         })))
     }
 
@@ -225,25 +245,27 @@ impl Store {
     ) -> Result<Option<Place>, StoreError> {
         const SQL: &str = "
             UPDATE conversations SET updated_at = $2 WHERE id = $1
-            RETURNING owner, last_entry";
+            RETURNING owner, last_entry, closed_at";
         let now = self.clock.now().as_microsecond();
         let row = optional_in!(
             tx,
-            (Option<String>, i64),
+            (Option<String>, i64, Option<i64>),
             SQL,
             conversation.to_string(),
             now
         )?;
-        row.map(|(owner, last_entry)| {
+        row.map(|(owner, last_entry, closed_at)| {
             let owner = owner
                 .map(|owner| parsed(&owner, "conversations", "owner"))
                 .transpose()?;
             Ok(Place {
                 owner,
                 last_entry,
+                closed_at,
                 last_message: None,
                 title: None,
                 visitor_spoke: false,
+                said_to_visitor: 0,
             })
         })
         .transpose()
@@ -257,8 +279,9 @@ impl Store {
         new: NewEntry,
     ) -> Result<Option<Numbered>, StoreError> {
         const SQL: &str = "
-            INSERT INTO entries (conversation_id, number, id, kind, body, client_id, added_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)";
+            INSERT INTO entries (conversation_id, number, id, kind, body, client_id, added_at,
+                author, search)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         place.last_entry += 1;
         let entry = Entry {
             id: new.id,
@@ -282,6 +305,8 @@ impl Store {
             to_json(&BodyJson::from(&entry.body)),
             message.and_then(|it| it.client_id).map(|id| id.to_string()),
             entry.added_at.as_microsecond(),
+            message.map(|it| author(it.by)),
+            message.map(|it| fold(&it.text)),
         )?;
         if let Some(message) = message {
             place.last_message = Some(to_json(&LastMessageJson::of(message, entry.added_at)));
@@ -297,41 +322,16 @@ impl Store {
                         .collect(),
                 );
                 place.visitor_spoke = true;
+            } else {
+                place.said_to_visitor += 1;
             }
         }
         let Some(owner) = place.owner else {
             return Ok(None);
         };
-        let position = self.number_event(tx, owner, entry.id).await?;
-        Ok(Some(Numbered { position, entry }))
-    }
-
-    /// Gives an event its place among its owner's (rule R4).
-    async fn number_event(
-        &self,
-        tx: &mut Tx,
-        owner: Owner,
-        entry: EntryId,
-    ) -> Result<Position, StoreError> {
-        const OF_CONTACT: &str = "
-            UPDATE contacts SET last_event = last_event + 1 WHERE id = $1
-            RETURNING epoch, last_event";
-        const OF_VISITOR: &str = "
-            UPDATE visitors SET last_event = last_event + 1 WHERE id = $1
-            RETURNING epoch, last_event";
-        const EVENT: &str = "INSERT INTO events (owner, number, entry_id) VALUES ($1, $2, $3)";
-        let sql = match owner {
-            Owner::Contact(_) => OF_CONTACT,
-            Owner::Visitor(_) => OF_VISITOR,
-        };
-        let (epoch, number) = optional_in!(tx, (String, i64), sql, owner.to_string())?.ok_or(
-            StoreError::Corrupt {
-                table: "conversations",
-                column: "owner",
-            },
-        )?;
-        execute!(tx, EVENT, owner.to_string(), number, entry.to_string())?;
-        Ok(Position { epoch, number })
+        let position = number_event(tx, owner, Of::Entry(entry.id)).await?;
+        let what = Stored::Entry(entry);
+        Ok(Some(Numbered { position, what }))
     }
 
     /// Writes to the conversation's row what its new entries mean for it.
@@ -345,7 +345,8 @@ impl Store {
         const SQL: &str = "
             UPDATE conversations SET last_entry = $2, title = coalesce(title, $3),
                 last_message = coalesce($4, last_message),
-                visitor_spoke_at = coalesce($5, visitor_spoke_at), turn_since = $6
+                visitor_spoke_at = coalesce($5, visitor_spoke_at), turn_since = $6,
+                unread = unread + $7, closed_at = $8
             WHERE id = $1";
         let now = self.clock.now().as_microsecond();
         execute!(
@@ -357,6 +358,8 @@ impl Store {
             place.last_message.as_deref(),
             place.visitor_spoke.then_some(now),
             (turn == TurnMark::Running).then_some(now),
+            place.said_to_visitor,
+            place.closed_at,
         )?;
         Ok(())
     }
@@ -388,7 +391,10 @@ impl Store {
 struct Place {
     owner: Option<Owner>,
     last_entry: EntryNumber,
+    closed_at: Option<i64>,
     last_message: Option<String>,
     title: Option<String>,
     visitor_spoke: bool,
+    /// Messages that the visitor has not read yet.
+    said_to_visitor: i64,
 }

@@ -1,15 +1,29 @@
 //! Events: what happened to an owner, in order, for those who were away.
 
+use std::collections::HashMap;
+
 use maitred_core::{
-    event::{Numbered, Position},
+    conversation::Conversation,
+    event::{Numbered, Position, Stored},
+    id::{ConversationId, EntryId},
     scope::Owner,
 };
 
 use crate::{
     Store, StoreError,
-    db::{all, optional},
+    db::{Tx, all, execute, optional, optional_in},
     entries::EntryRow,
+    row::parsed,
 };
+
+/// What an event is of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Of {
+    /// A line of a conversation.
+    Entry(EntryId),
+    /// The conversation as a whole.
+    Conversation(ConversationId),
+}
 
 /// What a stream must send to whoever was at some position.
 #[derive(Debug)]
@@ -29,8 +43,24 @@ pub enum Replay {
 #[derive(sqlx::FromRow)]
 struct EventRow {
     place: i64,
-    #[sqlx(flatten)]
-    entry: EntryRow,
+    id: Option<String>,
+    conversation_id: Option<String>,
+    number: Option<i64>,
+    body: Option<String>,
+    added_at: Option<i64>,
+}
+
+impl EventRow {
+    /// The entry that it is of, if it is of one that is still there.
+    fn entry(&self) -> Option<EntryRow> {
+        Some(EntryRow {
+            id: self.id.clone()?,
+            conversation_id: self.conversation_id.clone()?,
+            number: self.number?,
+            body: self.body.clone()?,
+            added_at: self.added_at?,
+        })
+    }
 }
 
 impl Store {
@@ -50,9 +80,10 @@ impl Store {
     pub async fn replay(&self, owner: Owner, after: &Position) -> Result<Replay, StoreError> {
         const LIMIT: usize = 200;
         const SQL: &str = "
-            SELECT events.number AS place, entries.id, entries.conversation_id, entries.number,
-                entries.body, entries.added_at
-            FROM events JOIN entries ON entries.id = events.entry_id
+            SELECT events.number AS place, entries.id, entries.number, entries.body,
+                entries.added_at,
+                coalesce(events.conversation_id, entries.conversation_id) AS conversation_id
+            FROM events LEFT JOIN entries ON entries.id = events.entry_id
             WHERE events.owner = $1 AND events.number > $2
             ORDER BY events.number LIMIT 200";
         let Some(now) = self.position(owner).await? else {
@@ -70,14 +101,86 @@ impl Store {
             return Ok(Replay::Resync(now));
         }
         let mut events = Vec::with_capacity(rows.len());
+        let mut known = HashMap::new();
         for row in rows {
             let position = Position {
                 epoch: now.epoch.clone(),
                 number: row.place,
             };
-            let entry = row.entry.try_into()?;
-            events.push(Numbered { position, entry });
+            let Some(what) = self.stored(owner, row, &mut known).await? else {
+                return Ok(Replay::Resync(now));
+            };
+            events.push(Numbered { position, what });
         }
         Ok(Replay::Events { events, more })
     }
+
+    /// What an event tells; none if that is gone. Of a conversation it tells how it
+    /// is now, whatever it was then.
+    async fn stored(
+        &self,
+        owner: Owner,
+        row: EventRow,
+        known: &mut HashMap<String, Conversation>,
+    ) -> Result<Option<Stored>, StoreError> {
+        if let Some(entry) = row.entry() {
+            return Ok(Some(Stored::Entry(entry.try_into()?)));
+        }
+        let Some(id) = row.conversation_id else {
+            return Ok(None);
+        };
+        if let Some(conversation) = known.get(&id) {
+            return Ok(Some(Stored::Status(conversation.clone())));
+        }
+        let conversation = self
+            .conversation(owner, parsed(&id, "events", "conversation_id")?)
+            .await?;
+        if let Some(conversation) = &conversation {
+            known.insert(id, conversation.clone());
+        }
+        Ok(conversation.map(Stored::Status))
+    }
+
+    /// Numbers a change of a conversation as a whole; for whom it is to be announced.
+    pub(crate) async fn number_status(
+        &self,
+        tx: &mut Tx,
+        owner: Owner,
+        conversation: Conversation,
+    ) -> Result<Numbered, StoreError> {
+        let position = number_event(tx, owner, Of::Conversation(conversation.id)).await?;
+        let what = Stored::Status(conversation);
+        Ok(Numbered { position, what })
+    }
+}
+
+/// Gives an event its place among its owner's (rule R4).
+pub(crate) async fn number_event(
+    tx: &mut Tx,
+    owner: Owner,
+    of: Of,
+) -> Result<Position, StoreError> {
+    const OF_CONTACT: &str = "
+        UPDATE contacts SET last_event = last_event + 1 WHERE id = $1
+        RETURNING epoch, last_event";
+    const OF_VISITOR: &str = "
+        UPDATE visitors SET last_event = last_event + 1 WHERE id = $1
+        RETURNING epoch, last_event";
+    const EVENT: &str = "
+        INSERT INTO events (owner, number, entry_id, conversation_id) VALUES ($1, $2, $3, $4)";
+    let sql = match owner {
+        Owner::Contact(_) => OF_CONTACT,
+        Owner::Visitor(_) => OF_VISITOR,
+    };
+    let (epoch, number) =
+        optional_in!(tx, (String, i64), sql, owner.to_string())?.ok_or(StoreError::Corrupt {
+            table: "conversations",
+            column: "owner",
+        })?;
+    let (entry, conversation) = match of {
+        Of::Entry(id) => (Some(id.to_string()), None),
+        Of::Conversation(id) => (None, Some(id.to_string())),
+    };
+    execute!(tx, EVENT, owner.to_string(), number, entry, conversation)?;
+    Ok(Position { epoch, number })
 }

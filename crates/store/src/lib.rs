@@ -46,6 +46,7 @@ mod rotate;
 mod row;
 mod seal;
 mod sessions;
+mod status;
 mod sweep;
 mod test_identities;
 mod undo;
@@ -78,6 +79,7 @@ pub use person::{
 };
 pub use seal::MasterKey;
 pub use sessions::{Found, Opened, Opening, Returning};
+pub use status::{Changed, Changes};
 pub use sweep::Swept;
 pub use test_identities::{NewTestIdentity, TestIdentity};
 pub use undo::{By, Merge, Split, Undone};

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 
-pub(crate) use entry::{BodyJson, LastMessageJson, kind};
+pub(crate) use entry::{BodyJson, LastMessageJson, RatingJson, author, kind};
 pub(crate) use identity::IdentityJson;
 pub(crate) use settings::SettingsJson;
 

@@ -197,9 +197,16 @@ impl Store {
             FROM conversations WHERE id = $1";
         const ENTRIES: &str = "
             UPDATE entries SET conversation_id = $2 WHERE conversation_id = $1 AND number <= $3";
-        // The list of the contact must not show what was taken away.
+        // The list of the contact must not show what was taken away. A title that was
+        // given, and a rating, may be either's: they go.
         const REST: &str = "
             UPDATE conversations SET moved_from = NULL, moved_at_entry = NULL, title = NULL,
+                given_title = NULL, given_title_search = NULL, rating = NULL,
+                unread = (
+                    SELECT count(*) FROM entries
+                    WHERE conversation_id = $1 AND number > read_to
+                        AND author IN ('agent', 'operator')
+                ),
                 last_message = CASE WHEN EXISTS (
                     SELECT 1 FROM entries WHERE conversation_id = $1 AND kind = 'message'
                 ) THEN last_message END

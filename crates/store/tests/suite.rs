@@ -32,6 +32,7 @@ mod suite {
     mod rotate;
     mod secrecy;
     mod sessions;
+    mod status;
     mod test_identities;
     mod undo;
     mod verifications;

@@ -2,7 +2,7 @@
 
 use maitred_core::{
     action::{Call, Failure, Outcome, Refused},
-    conversation::{Body, Transcript},
+    conversation::{Body, EntryNumber},
     session::Session,
 };
 use maitred_store::TurnMark;
@@ -11,34 +11,25 @@ use super::Turn;
 use crate::{TurnError, action::Context};
 
 impl Turn<'_> {
-    /// Runs calls, each as the session is when its turn has come (rule A1).
-    pub(super) async fn run_calls(
+    /// Runs one call, as the session is now (rule A1): what is about to happen is
+    /// stored before anything leaves, what came of it after (rule G5). If anything was
+    /// said or stopped since this was decided, nothing leaves.
+    pub(super) async fn run_call(
         &self,
-        calls: &[&Call],
-        transcript: &Transcript,
+        call: &Call,
+        last: EntryNumber,
+        session: Option<Session>,
     ) -> Result<(), TurnError> {
-        for call in calls {
-            let (_, session) = self.standing(transcript).await?;
-            match session {
-                Some(session) => self.run_call(call, &session).await?,
-                None => {
-                    self.finish(call, Outcome::Refused(Refused::TurnClosed))
-                        .await?
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Runs one call: what is about to happen is stored before anything leaves,
-    /// what came of it after (rule G5).
-    async fn run_call(&self, call: &Call, session: &Session) -> Result<(), TurnError> {
+        let Some(session) = session else {
+            return self
+                .finish(call, Outcome::Refused(Refused::TurnClosed))
+                .await;
+        };
         let Some(action) = self.brain.actions.get(&call.action) else {
             return self
                 .finish(call, Outcome::Refused(Refused::NoSuchAction))
                 .await;
         };
-        // The calls before it took their time, and a proof can lapse meanwhile.
         let now = self.agent.0.store.clock.now();
         if !session.standing(now).reaches(action.requires) {
             return self
@@ -51,12 +42,14 @@ impl Turn<'_> {
             label: action.running.clone(),
             details: details(call),
         };
-        self.append(None, vec![self.new_entry(started)], TurnMark::Running)
-            .await?;
+        let started = vec![self.new_entry(started)];
+        if !self.append(Some(last), started, TurnMark::Running).await? {
+            return Ok(());
+        }
 
         let context = Context {
             scope: self.scope,
-            session,
+            session: &session,
             conversation: self.conversation,
             now,
         };
@@ -93,7 +86,8 @@ impl Turn<'_> {
             outcome,
         };
         self.append(None, vec![self.new_entry(finished)], TurnMark::Running)
-            .await
+            .await?;
+        Ok(())
     }
 }
 

@@ -136,7 +136,8 @@ impl Turn<'_> {
                 .into_iter()
                 .map(|call| self.new_entry(Body::CallAsked(call))),
         );
-        self.append(Some(last), entries, mark).await
+        self.append(Some(last), entries, mark).await?;
+        Ok(())
     }
 }
 

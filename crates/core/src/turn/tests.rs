@@ -361,9 +361,70 @@ fn r3_a_turn_is_resumed_once_and_closed_the_second_time() {
 
 #[test]
 fn a_closed_turn_stays_closed() {
-    for status in [Status::Interrupted, Status::GaveUp, Status::Cancelled] {
+    for status in [
+        Status::Interrupted,
+        Status::GaveUp,
+        Status::Cancelled,
+        Status::Stopped,
+        Status::Closed,
+    ] {
         Play::new().visitor().status(status).leads_to(Step::Done);
     }
+}
+
+#[test]
+fn a_turn_that_was_stopped_leaves_no_call_without_a_result_and_asks_for_nothing_more() {
+    let asked = Play::new()
+        .visitor()
+        .asks("order_status")
+        .status(Status::Stopped);
+    let call = asked.last_call();
+    asked.leads_to(Step::Refuse(&call, Refused::TurnClosed));
+
+    let started = Play::new()
+        .visitor()
+        .asks("order_status")
+        .starts()
+        .status(Status::Stopped);
+    let call = started.last_call();
+    started.leads_to(Step::GiveUpOn(&call));
+
+    Play::new()
+        .visitor()
+        .asks("order_status")
+        .starts()
+        .status(Status::Stopped)
+        .finishes()
+        .leads_to(Step::Done);
+    Play::new()
+        .visitor()
+        .status(Status::Stopped)
+        .status(Status::Resumed)
+        .leads_to(Step::Done);
+}
+
+#[test]
+fn a_message_after_a_stop_begins_a_new_turn() {
+    for closed in [Status::Stopped, Status::Closed] {
+        Play::new()
+            .visitor()
+            .status(closed)
+            .status(Status::Reopened)
+            .visitor()
+            .leads_to(Step::CallModel);
+    }
+}
+
+#[test]
+fn what_was_stopped_is_not_waiting_for_an_answer() {
+    let play = Play::new()
+        .visitor()
+        .status(Status::Stopped)
+        .visitor()
+        .status(Status::Resumed);
+    let transcript = Transcript::new(play.entries);
+
+    assert_eq!(transcript.unanswered().len(), 1);
 }
 
 #[test]

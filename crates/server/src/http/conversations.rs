@@ -1,5 +1,7 @@
 //! The visitor's own conversations.
 
+pub(super) mod status;
+
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use maitred_agent::Announce;
 use maitred_core::{event::Event, id::ConversationId, message::MessageText, scope::Owner};

@@ -5,7 +5,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use maitred_core::{
-    code::EmailAddressError, message::MessageTextError, scope::Environment, session::Ended,
+    code::EmailAddressError,
+    conversation::RatingError,
+    message::{MessageTextError, TitleError},
+    scope::Environment,
+    session::Ended,
 };
 use maitred_store::StoreError;
 use maitred_token::{Refused, Stage};
@@ -75,6 +79,12 @@ pub(crate) enum ApiError {
     NotFound(&'static str),
     #[error(transparent)]
     BadMessage(#[from] MessageTextError),
+    #[error(transparent)]
+    BadTitle(#[from] TitleError),
+    #[error(transparent)]
+    BadRating(#[from] RatingError),
+    #[error("who acts as somebody else may not do this")]
+    ActorMayNot,
     #[error("a message with this id says something else")]
     IdempotencyMismatch,
     #[error("{0}")]
@@ -157,6 +167,9 @@ impl ApiError {
             Self::SecureContextNeeded => (StatusCode::BAD_REQUEST, "secure_context_needed"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::BadMessage(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_message"),
+            Self::BadTitle(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_title"),
+            Self::BadRating(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_rating"),
+            Self::ActorMayNot => (StatusCode::FORBIDDEN, "actor_may_not"),
             Self::IdempotencyMismatch => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_mismatch"),
             Self::UnknownField(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_field"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad_request"),
@@ -266,11 +279,16 @@ impl ApiError {
                 "make a fresh token, with a `jti` of its own, each time the widget asks for one"
                     .to_owned(),
             ),
+            Self::ActorMayNot => {
+                Some("the token says that a member of staff acts as this user; ask the user".to_owned())
+            }
             Self::KeyRevoked => Some("sign with a key that is active".to_owned()),
             Self::Unauthorized
             | Self::SessionEnded(_)
             | Self::NotFound(_)
             | Self::BadMessage(_)
+            | Self::BadTitle(_)
+            | Self::BadRating(_)
             | Self::BadSetting(_)
             | Self::IdempotencyMismatch
             | Self::UnknownField(_)

@@ -16,7 +16,7 @@ use axum::{
 use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
 use maitred_core::{
-    event::{Event, Numbered, Position},
+    event::{Event, Numbered, Position, Stored, Typist},
     scope::Owner,
     session::Ended,
 };
@@ -192,7 +192,7 @@ impl Stream {
             Event::Numbered(numbered) => {
                 let Position { epoch, number } = &numbered.position;
                 if *epoch == self.position.epoch && *number == self.position.number + 1 {
-                    self.send_entry(&numbered);
+                    self.send_stored(&numbered);
                 } else if *epoch != self.position.epoch || *number > self.position.number {
                     self.is_behind = true;
                 }
@@ -215,17 +215,20 @@ impl Stream {
             }
             Event::Typing {
                 conversation,
+                by,
                 typing,
             } => {
-                self.send(
-                    "typing",
-                    None,
-                    &wire::Typing {
-                        conversation,
-                        by: "agent",
-                        typing,
-                    },
-                );
+                let by = match by {
+                    Typist::Agent => "agent",
+                    Typist::Visitor(session) if session == self.visitor.session.id => return Ok(()),
+                    Typist::Visitor(_) => "visitor",
+                };
+                let typing = wire::Typing {
+                    conversation,
+                    by,
+                    typing,
+                };
+                self.send("typing", None, &typing);
             }
             Event::SessionsEnded => self.look_whether_the_session_lives().await?,
         }
@@ -236,8 +239,12 @@ impl Stream {
     async fn catch_up(&mut self) -> Result<(), StoreError> {
         match self.app.store.replay(self.owner, &self.position).await? {
             Replay::Events { events, more } => {
-                for event in &events {
-                    self.send_entry(event);
+                for (at, event) in events.iter().enumerate() {
+                    if is_told_later(event, &events[at + 1..]) {
+                        self.position = event.position.clone();
+                    } else {
+                        self.send_stored(event);
+                    }
                 }
                 self.is_behind = more;
             }
@@ -284,11 +291,20 @@ impl Stream {
         Ok(())
     }
 
-    fn send_entry(&mut self, numbered: &Numbered) {
-        self.position = numbered.position.clone();
-        if let Some(entry) = wire::Entry::visible(&numbered.entry) {
-            self.send("entry", Some(&numbered.position), &entry);
+    fn send_stored(&mut self, numbered: &Numbered) {
+        let position = numbered.position.clone();
+        match &numbered.what {
+            Stored::Entry(entry) => {
+                if let Some(entry) = wire::Entry::visible(entry) {
+                    self.send("entry", Some(&position), &entry);
+                }
+            }
+            Stored::Status(conversation) => {
+                let conversation = wire::Conversation::from(conversation.clone());
+                self.send("status", Some(&position), &conversation);
+            }
         }
+        self.position = position;
     }
 
     fn send(&mut self, event: &str, id: Option<&Position>, data: &impl Serialize) {
@@ -300,6 +316,16 @@ impl Stream {
         _ = write!(frame, "event: {event}\ndata: {data}\n\n");
         self.waiting.push_back(frame);
     }
+}
+
+/// A replay tells how a conversation is, not how it was: once is enough.
+fn is_told_later(event: &Numbered, later: &[Numbered]) -> bool {
+    let Stored::Status(now) = &event.what else {
+        return false;
+    };
+    later
+        .iter()
+        .any(|event| matches!(&event.what, Stored::Status(it) if it.id == now.id))
 }
 
 /// Data of an event that has none.

@@ -50,6 +50,22 @@ impl FromRequestParts<App> for Visitor {
     }
 }
 
+impl Visitor {
+    /// Whether a member of staff acts as the visitor (rule T10).
+    pub(super) fn is_acted(&self) -> bool {
+        let identity = self.session.identity();
+        identity.is_some_and(|identity| identity.actor.is_some())
+    }
+
+    /// What only the visitor may do themselves, nobody does in their name.
+    pub(super) fn refuse_actor(&self) -> Result<(), ApiError> {
+        if self.is_acted() {
+            return Err(ApiError::ActorMayNot);
+        }
+        Ok(())
+    }
+}
+
 /// A JSON body. What it holds too much of is refused by name.
 pub(super) struct Body<T>(pub(super) T);
 

@@ -11,7 +11,10 @@ use maitred_core::{
 use serde::Serialize;
 
 pub(super) use self::{
-    conversation::{Conversation, Empty, Entry, NewMessage, PostedMessage},
+    conversation::{
+        ChangeConversation, Conversation, Empty, Entry, IsTyping, NewMessage, NewRating,
+        PostedMessage, Read,
+    },
     session::{
         Actor, CodeAsked, Contact, Jwk, NewCode, NewIdentity, NewSession, OpenedSession,
         SessionView, TypedCode,

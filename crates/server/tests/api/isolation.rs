@@ -30,7 +30,20 @@ const PUBLIC: [(&str, &str); 2] = [
 fn body_of(route: &Route) -> Value {
     match (route.method.as_str(), route.path.as_str()) {
         ("GET" | "DELETE", _) => Value::Null,
-        ("POST", "/v1/conversations" | "/v1/conversations/{id}/not-mine") => json!({}),
+        (
+            "POST",
+            "/v1/conversations"
+            | "/v1/conversations/{id}/not-mine"
+            | "/v1/conversations/{id}/cancel",
+        ) => json!({}),
+        ("PATCH", "/v1/conversations/{id}") => {
+            json!({ "title": "Whose is this, then?", "closed": true })
+        }
+        ("POST", "/v1/conversations/{id}/read") => json!({ "up_to": 1 }),
+        ("POST", "/v1/conversations/{id}/rating") => {
+            json!({ "score": 1, "comment": "Whose is this, then?" })
+        }
+        ("POST", "/v1/conversations/{id}/typing") => json!({ "typing": true }),
         ("POST", "/v1/conversations/{id}/messages") => {
             json!({ "id": uuid::Uuid::new_v4().to_string(), "text": "Whose is this, then?" })
         }
@@ -101,6 +114,12 @@ async fn d1_on_every_route_somebody_elses_thing_does_not_exist() {
         let conversation = sarah.opens_conversation().await;
         sarah.says(&conversation, "hello").await;
         let before = sarah.reads(&conversation).await;
+        let path = format!("/v1/conversations/{conversation}");
+        let marks = |answer: Answer| {
+            let named = ["title", "closed_at", "read_to", "rating"];
+            named.map(|name| answer.body[name].clone())
+        };
+        let marked = marks(sarah.get(&path).await);
 
         for (who, other) in &others {
             let answer = tries(other, &route, &conversation).await;
@@ -111,6 +130,8 @@ async fn d1_on_every_route_somebody_elses_thing_does_not_exist() {
         }
         let after = sarah.reads(&conversation).await;
         assert!(after.starts_with(&before), "{route:?} changed something");
+        let still = marks(sarah.get(&path).await);
+        assert_eq!(still, marked, "{route:?} changed something");
         assert!(
             !after.iter().any(|line| line.contains("Whose is this")),
             "{route:?}"

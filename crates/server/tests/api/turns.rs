@@ -68,7 +68,12 @@ async fn app_with_orders(orders: &Orders, arguments: Value) -> TestApp {
 }
 
 async fn app_with_orders_and(orders: &Orders, script: &Value) -> TestApp {
-    let hosts = [orders.host.clone()];
+    app_with_orders_at(&orders.host, script).await
+}
+
+/// With an Action that looks up orders at that host.
+pub(crate) async fn app_with_orders_at(host: &str, script: &Value) -> TestApp {
+    let hosts = [host.to_owned()];
     let app = TestApp::with_script_and_hosts(script, &hosts).await;
     let definition = json!({
         "name": "order_status",
@@ -81,7 +86,7 @@ async fn app_with_orders_and(orders: &Orders, script: &Value) -> TestApp {
         },
         "http": {
             "method": "GET",
-            "url": { "production": format!("{}/customers/{{{{user.id}}}}/orders", orders.url) },
+            "url": { "production": format!("http://{host}/customers/{{{{user.id}}}}/orders") },
             "query": { "number": "{{order_number}}" }
         }
     });
@@ -360,13 +365,18 @@ impl Gate {
         Self { listener, hold }
     }
 
+    /// Where it is.
+    pub(crate) fn host(&self) -> String {
+        self.listener.local_addr().unwrap().to_string()
+    }
+
     /// The model is there, and stays there while this is kept.
     pub(crate) async fn reached(&self) -> TcpStream {
         self.listener.accept().await.unwrap().0
     }
 }
 
-async fn let_go(mut held: TcpStream) {
+pub(crate) async fn let_go(mut held: TcpStream) {
     let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
     held.write_all(answer).await.unwrap();
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use maitred_core::{
     action::{Arguments, Call, Detail, Failure, Outcome, Refused},
-    conversation::{Author, Body, Citation, LastMessage, Message, Status},
+    conversation::{Author, Body, Citation, LastMessage, Message, Rating, Status},
     id::{CallId, SessionId},
 };
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,33 @@ impl TryFrom<LastMessageJson> for LastMessage {
     }
 }
 
+/// `conversations.rating`
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RatingJson {
+    score: u8,
+    comment: Option<String>,
+}
+
+impl From<&Rating> for RatingJson {
+    fn from(rating: &Rating) -> Self {
+        Self {
+            score: rating.score(),
+            comment: rating.comment().map(str::to_owned),
+        }
+    }
+}
+
+impl TryFrom<RatingJson> for Rating {
+    type Error = StoreError;
+
+    fn try_from(json: RatingJson) -> Result<Self, StoreError> {
+        Self::parse(json.score.into(), json.comment.as_deref()).map_err(|_| StoreError::Corrupt {
+            table: "conversations",
+            column: "rating",
+        })
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AuthorJson {
@@ -69,6 +96,9 @@ pub(crate) enum StatusJson {
     Interrupted,
     GaveUp,
     Cancelled,
+    Stopped,
+    Closed,
+    Reopened,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -140,6 +170,15 @@ pub(crate) fn kind(body: &Body) -> &'static str {
     }
 }
 
+/// The `author` of an entry that is a message, as the contract names it.
+pub(crate) fn author(author: Author) -> &'static str {
+    match author {
+        Author::Visitor => "visitor",
+        Author::Agent => "agent",
+        Author::Operator => "operator",
+    }
+}
+
 same!(
     Author,
     AuthorJson {
@@ -174,7 +213,10 @@ same!(
         Resumed,
         Interrupted,
         GaveUp,
-        Cancelled
+        Cancelled,
+        Stopped,
+        Closed,
+        Reopened
     }
 );
 

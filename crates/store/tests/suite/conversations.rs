@@ -26,6 +26,9 @@ async fn a_conversation_is_opened_empty_and_is_not_listed_until_something_is_sai
         closed_at: None,
         from_before_sign_in: false,
         last_message: None,
+        read_to: 0,
+        unread: 0,
+        rating: None,
     };
     assert_eq!(opened, expected);
     assert_eq!(sarah.conversation(opened.id).await, Some(expected));
@@ -60,6 +63,9 @@ async fn a_conversation_shows_how_it_began_and_what_was_last_said() {
             text: "ä".repeat(120),
             at: opened_at + SignedDuration::from_mins(2),
         }),
+        read_to: 0,
+        unread: 1,
+        rating: None,
     };
     assert_eq!(shown, Some(expected));
 }

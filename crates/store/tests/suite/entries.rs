@@ -29,7 +29,7 @@ async fn a_posted_message_is_the_next_entry_and_the_next_event() {
     assert_eq!(appended.owner, Some(sarah.owner()));
     let event = super::support::only(appended);
     let expected = Entry {
-        id: event.entry.id,
+        id: event.entry().unwrap().id,
         conversation: id,
         number: 1,
         added_at: store.now(),
@@ -41,7 +41,7 @@ async fn a_posted_message_is_the_next_entry_and_the_next_event() {
             session: Some(sarah.session()),
         }),
     };
-    assert_eq!(event.entry, expected);
+    assert_eq!(*event.entry().unwrap(), expected);
     assert_eq!(event.position.number, 1);
     assert_eq!(event.position, sarah.position().await);
     assert_eq!(store.entries(id).await, [expected]);
@@ -238,7 +238,7 @@ async fn every_kind_of_entry_is_read_back_as_it_was_written() {
         .unwrap()
         .events
         .into_iter()
-        .map(|it| it.entry)
+        .filter_map(|it| it.entry().cloned())
         .collect();
     assert_eq!(read, announced);
     let read: Vec<Body> = read.into_iter().map(|it| it.body).collect();
@@ -298,6 +298,9 @@ fn every_body(call: CallId) -> Vec<Body> {
             Status::Interrupted,
             Status::GaveUp,
             Status::Cancelled,
+            Status::Stopped,
+            Status::Closed,
+            Status::Reopened,
         ]
         .map(Body::Status),
     );
@@ -361,6 +364,9 @@ async fn r4_numbers_have_no_gaps_over_twenty_appends_at_once() {
         number,
     });
     assert_eq!(places, expected.collect::<Vec<Position>>());
-    let distinct: BTreeSet<String> = events.iter().map(|it| it.entry.id.to_string()).collect();
+    let distinct: BTreeSet<String> = events
+        .iter()
+        .map(|it| it.entry().unwrap().id.to_string())
+        .collect();
     assert_eq!(distinct.len(), 20);
 }

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use maitred_core::{
     action::Outcome,
     conversation::{self as core, Author, Body, Message},
+    event::Numbered,
     id::{CallId, ConversationId, EntryId},
 };
 use maitred_store::Posted;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 #[derive(Serialize)]
@@ -19,6 +20,17 @@ pub(in crate::http) struct Conversation {
     closed_at: Option<Timestamp>,
     last_message: Option<LastMessage>,
     from_before_sign_in: bool,
+    /// The number of the last entry that was read, on any device.
+    read_to: i64,
+    /// How many messages by others come after it.
+    unread: i64,
+    rating: Option<Rating>,
+}
+
+#[derive(Serialize)]
+struct Rating {
+    score: u8,
+    comment: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -42,6 +54,12 @@ impl From<core::Conversation> for Conversation {
                 at: it.at,
             }),
             from_before_sign_in: conversation.from_before_sign_in,
+            read_to: conversation.read_to,
+            unread: conversation.unread,
+            rating: conversation.rating.map(|it| Rating {
+                score: it.score(),
+                comment: it.comment().map(str::to_owned),
+            }),
         }
     }
 }
@@ -59,6 +77,43 @@ pub(in crate::http) struct NewMessage {
     pub(in crate::http) text: String,
 }
 
+/// `PATCH /v1/conversations/{id}`: what is left out stays.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct ChangeConversation {
+    /// `null`: back to the automatic one.
+    #[serde(default, deserialize_with = "if_there")]
+    pub(in crate::http) title: Option<Option<String>>,
+    pub(in crate::http) closed: Option<bool>,
+}
+
+/// Tells `null` from what is left out.
+fn if_there<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
+    Deserialize::deserialize(value).map(Some)
+}
+
+/// `POST /v1/conversations/{id}/read`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct Read {
+    pub(in crate::http) up_to: i64,
+}
+
+/// `POST /v1/conversations/{id}/rating`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct NewRating {
+    pub(in crate::http) score: i64,
+    pub(in crate::http) comment: Option<String>,
+}
+
+/// `POST /v1/conversations/{id}/typing`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct IsTyping {
+    pub(in crate::http) typing: bool,
+}
+
 /// What a message became.
 #[derive(Serialize)]
 pub(in crate::http) struct PostedMessage {
@@ -72,9 +127,10 @@ impl From<Posted> for PostedMessage {
             Posted::New(appended) => Self {
                 entry: appended
                     .events
-                    .into_iter()
-                    .next()
-                    .and_then(|it| Entry::visible(&it.entry)),
+                    .iter()
+                    .filter_map(Numbered::entry)
+                    .find(|entry| matches!(entry.body, Body::Message(_)))
+                    .and_then(Entry::visible),
                 duplicate: false,
             },
             Posted::Duplicate(entry) => Self {
@@ -216,5 +272,8 @@ fn status_name(status: core::Status) -> &'static str {
         core::Status::Interrupted => "interrupted",
         core::Status::GaveUp => "gave_up",
         core::Status::Cancelled => "cancelled",
+        core::Status::Stopped => "stopped",
+        core::Status::Closed => "closed",
+        core::Status::Reopened => "reopened",
     }
 }
