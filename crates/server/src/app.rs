@@ -130,6 +130,7 @@ impl App {
             look: Notify::new(),
         }));
         app.follow_changes().await?;
+        app.fold_older_messages();
         app.tidy();
         Ok(app)
     }
@@ -186,6 +187,21 @@ impl App {
             };
             if let Err(error) = prepared {
                 tracing::error!(agent.id = %agent, error = %Causes(&error), "an agent's knowledge could not be made ready");
+            }
+        });
+    }
+
+    /// Makes what was said before an upgrade be found, too, in the background.
+    fn fold_older_messages(&self) {
+        let app = self.clone();
+        let stopping = self.tasks.stopping();
+        self.tasks.spawn(async move {
+            let folded = tokio::select! {
+                folded = app.store.fold_older_messages() => folded,
+                () = stopping.cancelled() => return,
+            };
+            if let Err(error) = folded {
+                tracing::warn!(error = %Causes(&error), "what was said before the upgrade is not found by a search");
             }
         });
     }

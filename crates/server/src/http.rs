@@ -24,7 +24,7 @@ use axum::{
 };
 
 use self::{
-    conversations::status,
+    conversations::{status, transcript},
     operator::{
         agents, api_keys, audit, contacts, keys, merges, policy, test_identities, tokens,
         verifications,
@@ -64,6 +64,10 @@ pub fn router(app: App) -> Router {
         .route(
             "/v1/conversations/{id}/not-mine",
             post(conversations::not_mine),
+        )
+        .route(
+            "/v1/conversations/{id}/transcript",
+            get(transcript::download),
         )
         .route("/v1/conversations/{id}/read", post(status::read))
         .route("/v1/conversations/{id}/rating", post(status::rate))

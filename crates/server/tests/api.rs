@@ -33,6 +33,7 @@ mod api {
     mod stopped;
     mod test_identities;
     mod tokens;
+    mod transcripts;
     mod turns;
     mod verifications;
 }

@@ -45,6 +45,7 @@ mod person;
 mod rotate;
 mod row;
 mod seal;
+mod search;
 mod sessions;
 mod status;
 mod sweep;
@@ -78,6 +79,7 @@ pub use person::{
     ProvenOnce,
 };
 pub use seal::MasterKey;
+pub use search::Match;
 pub use sessions::{Found, Opened, Opening, Returning};
 pub use status::{Changed, Changes};
 pub use sweep::Swept;

@@ -30,6 +30,7 @@ mod suite {
     mod person;
     mod possession;
     mod rotate;
+    mod search;
     mod secrecy;
     mod sessions;
     mod status;

@@ -1,10 +1,18 @@
 //! The visitor's own conversations.
 
 pub(super) mod status;
+pub(super) mod transcript;
 
-use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use maitred_agent::Announce;
-use maitred_core::{event::Event, id::ConversationId, message::MessageText, scope::Owner};
+use maitred_core::{
+    event::Event, id::ConversationId, message::MessageText, scope::Owner, search::Wanted,
+};
 use maitred_store::StoreError;
 use serde::Deserialize;
 
@@ -19,9 +27,10 @@ use crate::app::App;
 const DEFAULT_LIMIT: i64 = 20;
 const MAX_LIMIT: i64 = 100;
 
-/// Which part of a list.
+/// Which part of a list, and of what.
 #[derive(Deserialize)]
 pub(super) struct Part {
+    q: Option<String>,
     limit: Option<i64>,
     cursor: Option<String>,
 }
@@ -34,26 +43,25 @@ pub(super) struct After {
     limit: Option<i64>,
 }
 
-/// `GET /v1/conversations`
+/// `GET /v1/conversations`; with `q`, those in which that was said.
 pub(super) async fn list(
     State(app): State<App>,
     visitor: Visitor,
     Query(part): Query<Part>,
-) -> Result<Json<wire::List<wire::Conversation>>, ApiError> {
+) -> Result<Response, ApiError> {
     let limit = limit(part.limit)?;
     let after = part
         .cursor
         .map(|cursor| cursor.parse().map_err(|_| bad_cursor()))
         .transpose()?;
-    let page = app
-        .store
-        .conversations(visitor.session.owner(), after, limit)
-        .await?;
-    let items = page.items.into_iter().map(Into::into).collect();
-    Ok(Json(wire::List {
-        items,
-        next: page.next.map(|cursor| cursor.to_string()),
-    }))
+    let owner = visitor.session.owner();
+    let Some(q) = part.q else {
+        let page = app.store.conversations(owner, after, limit).await?;
+        return Ok(Json(wire::List::<wire::Conversation>::of(page)).into_response());
+    };
+    let wanted = Wanted::parse(&q).map_err(|error| ApiError::BadRequest(error.to_string()))?;
+    let page = app.store.search(owner, &wanted, after, limit).await?;
+    Ok(Json(wire::List::<wire::FoundConversation>::of(page)).into_response())
 }
 
 /// `POST /v1/conversations`

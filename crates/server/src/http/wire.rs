@@ -8,12 +8,13 @@ use maitred_core::{
     id::{AgentId, ConversationId, EntryId},
     scope::Environment,
 };
+use maitred_store::Page;
 use serde::Serialize;
 
 pub(super) use self::{
     conversation::{
-        ChangeConversation, Conversation, Empty, Entry, IsTyping, NewMessage, NewRating,
-        PostedMessage, Read,
+        ChangeConversation, Conversation, Empty, Entry, FoundConversation, IsTyping, NewMessage,
+        NewRating, PostedMessage, Read,
     },
     session::{
         Actor, CodeAsked, Contact, Jwk, NewCode, NewIdentity, NewSession, OpenedSession,
@@ -61,6 +62,16 @@ impl Error {
 pub(super) struct List<T> {
     pub(super) items: Vec<T>,
     pub(super) next: Option<String>,
+}
+
+impl<T> List<T> {
+    /// What was read from the store.
+    pub(super) fn of<U: Into<T>, Id: std::fmt::Display>(page: Page<U, Id>) -> Self {
+        Self {
+            items: page.items.into_iter().map(Into::into).collect(),
+            next: page.next.map(|cursor| cursor.to_string()),
+        }
+    }
 }
 
 /// What a widget must know of its agent.

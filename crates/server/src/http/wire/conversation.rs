@@ -7,7 +7,7 @@ use maitred_core::{
     event::Numbered,
     id::{CallId, ConversationId, EntryId},
 };
-use maitred_store::Posted;
+use maitred_store::{Match, Posted};
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
@@ -60,6 +60,33 @@ impl From<core::Conversation> for Conversation {
                 score: it.score(),
                 comment: it.comment().map(str::to_owned),
             }),
+        }
+    }
+}
+
+/// A conversation in which something was found.
+#[derive(Serialize)]
+pub(in crate::http) struct FoundConversation {
+    #[serde(flatten)]
+    conversation: Conversation,
+    r#match: Option<FoundMessage>,
+}
+
+/// The first message that says it.
+#[derive(Serialize)]
+struct FoundMessage {
+    number: i64,
+    /// A piece of it, around that place.
+    text: String,
+}
+
+impl From<Match> for FoundConversation {
+    fn from(found: Match) -> Self {
+        Self {
+            conversation: found.conversation.into(),
+            r#match: found
+                .message
+                .map(|(number, text)| FoundMessage { number, text }),
         }
     }
 }
