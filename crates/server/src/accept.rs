@@ -1,46 +1,90 @@
-//! The accept loop: axum's own has no timer for headers and no limit on
+//! The accept loop: axum's own has no timer for heads, and no limit on
 //! connections (rule R6).
+//!
+//! Who connects gets a [place](places), or is [turned away](turned_away) at once.
+//! Who has one keeps the [pace](pace), or is cut off: a socket that says nothing
+//! costs somebody else theirs.
 
-use std::{sync::Arc, time::Duration};
+mod pace;
+mod places;
+mod turned_away;
 
-use axum::{Extension, Router};
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
+use std::{convert::Infallible, future::Future, net::IpAddr, pin::Pin, time::Duration};
+
+use axum::{Router, body::Body, extract::Request};
+use hyper::{
+    Response,
+    body::{Body as _, Incoming},
+    server::conn::http1,
+    service::Service,
 };
-use tokio::{io::AsyncWriteExt, net::TcpListener, sync::Semaphore};
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
+use ipnet::IpNet;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+};
 use tokio_util::sync::CancellationToken;
-use tower::Layer;
+use tower::Service as _;
 
+pub(crate) use self::pace::TooSlow;
+use self::{
+    pace::{Pace, Paced, Received, Sent},
+    places::Places,
+    turned_away::Doorman,
+};
 use crate::{client::Peer, tasks::Tasks};
 
-/// How long a client may take for the head of a request.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests that are under way may take once the program is to end.
 const DRAIN: Duration = Duration::from_secs(5);
+/// The longest head of a request, and what is held back of an answer to a slow
+/// reader. Each idle stream keeps some of it.
+const BUFFER: usize = 16 * 1024;
 
-const FULL: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+/// Who may connect, and how long they may take.
+#[derive(Clone, Debug)]
+pub(crate) struct Connections {
+    /// The most at once.
+    pub(crate) at_most: usize,
+    /// The most at once from one address. 0: no limit.
+    pub(crate) from_one_address: usize,
+    /// Proxies, of whom each stands for many.
+    pub(crate) not_counted: Vec<IpNet>,
+    pub(crate) patience: Patience,
+}
+
+/// How long each part of a request may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// For the first byte, and from that for the whole head.
+    pub(crate) head: Duration,
+    /// For the whole body.
+    pub(crate) body: Duration,
+    /// Between an answer and the next request.
+    pub(crate) idle: Duration,
+    /// For any of an answer to be taken.
+    pub(crate) stalled: Duration,
+}
 
 /// Serves until it is told to stop, then lets what is under way come to its end.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
-    max_connections: usize,
+    connections: Connections,
     tasks: &Tasks,
     stopping: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(max_connections));
+    let patience = connections.patience;
+    let places = Places::new(connections);
+    let doorman = Doorman::new(tasks.clone());
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stopping.cancelled() => break,
         };
-        let (mut stream, peer) = match accepted {
-            Ok((stream, address)) => (stream, Peer(address.ip())),
+        let (stream, from) = match accepted {
+            Ok((stream, address)) => (stream, address.ip()),
             Err(error) => {
                 // Out of file descriptors, most likely: others must close first.
                 tracing::warn!(%error, "cannot accept a connection");
@@ -48,22 +92,17 @@ pub(crate) async fn serve(
                 continue;
             }
         };
-        let Ok(place) = places.clone().try_acquire_owned() else {
-            tasks.spawn(async move {
-                _ = stream.write_all(FULL).await;
-            });
-            continue;
+        let place = match places.take(from) {
+            Ok(place) => place,
+            Err(full) => {
+                doorman.turn_away(stream, full);
+                continue;
+            }
         };
         _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(Extension(peer).layer(router.clone()));
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
+        let connection = connection(stream, from, router.clone(), patience, &graceful);
         tasks.spawn(async move {
-            // A client that goes away in the middle is no news.
-            _ = connection.await;
+            connection.await;
             drop(place);
         });
     }
@@ -71,33 +110,59 @@ pub(crate) async fn serve(
     _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
 }
 
-#[cfg(test)]
-mod tests {
-    use axum::routing::get;
-    use tokio::{io::AsyncReadExt, net::TcpStream};
+/// One connection, from its first byte to its end.
+fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    from: IpAddr,
+    router: Router,
+    patience: Patience,
+    graceful: &GracefulShutdown,
+) -> impl Future<Output = ()> + Send + use<S> {
+    let pace = Pace::new(patience);
+    let requests = Requests {
+        router,
+        peer: Peer(from),
+        pace: pace.clone(),
+    };
+    let stream = TokioIo::new(Paced::new(stream, pace.clone()));
+    let connection = http1::Builder::new()
+        .max_buf_size(BUFFER)
+        .serve_connection(stream, requests);
+    // A client that goes away in the middle is no news.
+    pace.kept_by(graceful.watch(connection))
+}
 
-    use super::*;
+/// What answers the requests of one connection.
+struct Requests {
+    router: Router,
+    peer: Peer,
+    pace: Pace,
+}
 
-    #[tokio::test]
-    async fn l3_each_request_knows_who_is_at_the_other_end() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let who = get(|Extension(Peer(address))| async move { address.to_string() });
-        let router = Router::new().route("/", who);
-        let (tasks, stop) = (Tasks::default(), CancellationToken::new());
-        let asking = async {
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            let request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-            stream.write_all(request).await.unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).await.unwrap();
-            stop.cancel();
-            answer
-        };
+impl Service<Request<Incoming>> for Requests {
+    type Response = Response<Sent>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
-        let serving = serve(listener, router, 10, &tasks, stop.clone());
-        let (answer, ()) = tokio::join!(asking, serving);
-
-        assert!(answer.ends_with("\r\n\r\n127.0.0.1"), "{answer}");
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        self.pace.begins();
+        request.extensions_mut().insert(self.peer);
+        let request = request.map(|body| {
+            if body.is_end_stream() {
+                Body::empty()
+            } else {
+                Body::new(Received::new(body, &self.pace))
+            }
+        });
+        // A router is always ready.
+        let answering = self.router.clone().call(request);
+        let pace = self.pace.clone();
+        Box::pin(async move {
+            let answer = answering.await?;
+            Ok(answer.map(|body| Sent::new(body, pace)))
+        })
     }
 }
+
+#[cfg(test)]
+mod tests;

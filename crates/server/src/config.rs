@@ -7,6 +7,7 @@ pub(crate) mod mail;
 use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -17,7 +18,10 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::limits::Allowed;
+use crate::{
+    accept::{Connections, Patience},
+    limits::Allowed,
+};
 
 const DEFAULTS: &str = include_str!("../config.default.toml");
 const PREFIX: &str = "MAITRED__";
@@ -32,7 +36,7 @@ pub struct Config {
     pub(crate) public_url: String,
     pub(crate) data: PathBuf,
     pub(crate) master_key: MasterKeySource,
-    pub(crate) max_connections: usize,
+    pub(crate) connections: Connections,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) limits: Allowed,
     pub(crate) database: Location,
@@ -79,6 +83,7 @@ pub struct Overrides {
 #[serde(deny_unknown_fields)]
 struct File {
     server: Server,
+    patience: PatienceInSeconds,
     database: Database,
     sessions: Sessions,
     limits: Limits,
@@ -96,7 +101,17 @@ struct Server {
     master_key: String,
     master_key_file: String,
     max_connections: usize,
+    max_connections_per_address: usize,
     trusted_proxies: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PatienceInSeconds {
+    head: u64,
+    body: u64,
+    idle: u64,
+    stalled: u64,
 }
 
 #[derive(Deserialize)]
@@ -185,14 +200,20 @@ impl Config {
             file.sessions.anonymous_for >= 60,
             "`sessions.anonymous_for` must be 60 seconds or more"
         );
+        let trusted_proxies = networks(&file.server.trusted_proxies)?;
         Ok(Self {
             listen,
             public_url: public_url(&file.server.public_url, listen)?,
             database: location(&file.database.url, &file.server.data),
             master_key: master_key(&file.server),
             data: file.server.data,
-            max_connections: file.server.max_connections,
-            trusted_proxies: networks(&file.server.trusted_proxies)?,
+            connections: Connections {
+                at_most: file.server.max_connections,
+                from_one_address: file.server.max_connections_per_address,
+                not_counted: trusted_proxies.clone(),
+                patience: file.patience.parsed()?,
+            },
+            trusted_proxies,
             limits: Allowed {
                 refused_tokens: file.limits.refused_tokens,
                 anonymous_sessions: file.limits.anonymous_sessions,
@@ -207,6 +228,24 @@ impl Config {
             script: Some(file.testing.script)
                 .filter(|it| !it.is_empty())
                 .map(PathBuf::from),
+        })
+    }
+}
+
+impl PatienceInSeconds {
+    fn parsed(&self) -> anyhow::Result<Patience> {
+        let seconds = |name: &str, seconds: u64| {
+            ensure!(
+                (1..=3600).contains(&seconds),
+                "`patience.{name}` must be 1 to 3600 seconds"
+            );
+            Ok(Duration::from_secs(seconds))
+        };
+        Ok(Patience {
+            head: seconds("head", self.head)?,
+            body: seconds("body", self.body)?,
+            idle: seconds("idle", self.idle)?,
+            stalled: seconds("stalled", self.stalled)?,
         })
     }
 }
@@ -405,6 +444,8 @@ mod tests {
             ("MAITRED__SERVER__TRUSTED_PROXIES", r#"["10.0.0.0/33"]"#),
             ("MAITRED__SERVER__TRUSTED_PROXIES", r#"["proxy.example"]"#),
             ("MAITRED__LIMITS__REQUESTS", "-1"),
+            ("MAITRED__PATIENCE__HEAD", "0"),
+            ("MAITRED__PATIENCE__BODY", "3601"),
         ] {
             assert!(loaded(&[(name, value)]).is_err(), "{name}={value}");
         }

@@ -125,8 +125,8 @@ async fn serve_shop(
     shop: Shop,
     stop: CancellationToken,
 ) {
-    let max_connections = app.config.max_connections;
-    accept::serve(listener, shop.router(), max_connections, &app.tasks, stop).await;
+    let connections = app.config.connections.clone();
+    accept::serve(listener, shop.router(), connections, &app.tasks, stop).await;
 }
 
 /// Makes the demo's agent on the first start, and brings it up to date on others.

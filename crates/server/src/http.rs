@@ -39,6 +39,20 @@ const MAX_BODY: usize = 64 * 1024;
 
 /// The whole server.
 pub fn router(app: App) -> Router {
+    in_the_shell(routes(), app)
+}
+
+/// Puts around routes what every request passes through.
+pub fn in_the_shell(routes: Router<App>, app: App) -> Router {
+    routes
+        .fallback(shell::no_such_route)
+        .method_not_allowed_fallback(shell::no_such_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(app.clone(), shell::shell))
+        .with_state(app)
+}
+
+fn routes() -> Router<App> {
     Router::new()
         // Visitors
         .route("/v1/agents/{agent}/{environment}", get(public::agent))
@@ -147,9 +161,4 @@ pub fn router(app: App) -> Router {
         .route("/staging/.well-known/jwks.json", get(public::staging_jwks))
         .route("/healthz", get(public::healthz))
         .route("/readyz", get(public::readyz))
-        .fallback(shell::no_such_route)
-        .method_not_allowed_fallback(shell::no_such_method)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn_with_state(app.clone(), shell::shell))
-        .with_state(app)
 }

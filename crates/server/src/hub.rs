@@ -6,7 +6,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    fmt::{self, Write},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use maitred_agent::Announce;
@@ -15,40 +19,88 @@ use tokio::sync::mpsc;
 
 /// Events that a stream may lag behind.
 const QUEUE: usize = 256;
+/// And how much they may hold, in bytes.
+const MOST_QUEUED: usize = 1024 * 1024;
 
 /// Who follows whom.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
-    followers: Mutex<HashMap<Owner, Vec<mpsc::Sender<Event>>>>,
+    followers: Mutex<HashMap<Owner, Vec<Follower>>>,
 }
 
 impl Hub {
     /// Everything that is announced to this owner from now on.
     pub(crate) fn subscribe(self: &Arc<Self>, owner: Owner) -> Subscription {
         let (sender, events) = mpsc::channel(QUEUE);
-        self.followers().entry(owner).or_default().push(sender);
+        let queued = Arc::<AtomicUsize>::default();
+        let follower = Follower {
+            sender,
+            queued: queued.clone(),
+        };
+        self.followers().entry(owner).or_default().push(follower);
         Subscription {
             hub: self.clone(),
             owner,
             events,
+            queued,
         }
     }
 
     /// To everybody, whoever they follow: something changed that streams must
     /// look at for themselves.
     pub(crate) fn announce_to_all(&self, event: &Event) {
+        let size = size_of_event(event);
         let mut followers = self.followers();
         followers.retain(|_, of_owner| {
-            of_owner.retain(|it| it.try_send(event.clone()).is_ok());
+            of_owner.retain(|it| it.takes(event, size));
             !of_owner.is_empty()
         });
     }
 
-    fn followers(&self) -> MutexGuard<'_, HashMap<Owner, Vec<mpsc::Sender<Event>>>> {
+    fn followers(&self) -> MutexGuard<'_, HashMap<Owner, Vec<Follower>>> {
         self.followers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where the events of one stream go.
+#[derive(Debug)]
+struct Follower {
+    sender: mpsc::Sender<(Event, usize)>,
+    /// How much waits in its queue, in bytes.
+    queued: Arc<AtomicUsize>,
+}
+
+impl Follower {
+    /// Puts an event into the queue. False if that is full, or its reader gone: either
+    /// way the stream ends.
+    fn takes(&self, event: &Event, size: usize) -> bool {
+        let queued = self.queued.fetch_add(size, Ordering::Relaxed) + size;
+        queued <= MOST_QUEUED && self.sender.try_send((event.clone(), size)).is_ok()
+    }
+}
+
+/// About what an event holds in memory.
+fn size_of_event(event: &Event) -> usize {
+    /// Of anything that is printed, the length.
+    struct Length(usize);
+
+    impl Write for Length {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 += text.len();
+            Ok(())
+        }
+    }
+
+    let mut length = Length(size_of::<Event>());
+    if let Event::Delta { text, .. } = event {
+        // Of these there are many.
+        length.0 += text.len();
+    } else {
+        _ = write!(length, "{event:?}");
+    }
+    length.0
 }
 
 /// What one stream follows. The hub forgets it when it is dropped.
@@ -56,13 +108,16 @@ impl Hub {
 pub(crate) struct Subscription {
     hub: Arc<Hub>,
     owner: Owner,
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<(Event, usize)>,
+    queued: Arc<AtomicUsize>,
 }
 
 impl Subscription {
     /// The next event; `None` if this reader has fallen too far behind.
     pub(crate) async fn recv(&mut self) -> Option<Event> {
-        self.events.recv().await
+        let (event, size) = self.events.recv().await?;
+        self.queued.fetch_sub(size, Ordering::Relaxed);
+        Some(event)
     }
 }
 
@@ -71,7 +126,7 @@ impl Drop for Subscription {
         self.events.close();
         let mut followers = self.hub.followers();
         if let Some(of_owner) = followers.get_mut(&self.owner) {
-            of_owner.retain(|it| !it.is_closed());
+            of_owner.retain(|it| !it.sender.is_closed());
             if of_owner.is_empty() {
                 followers.remove(&self.owner);
             }
@@ -83,8 +138,8 @@ impl Announce for Hub {
     fn announce(&self, owner: Owner, event: Event) {
         let mut followers = self.followers();
         if let Some(of_owner) = followers.get_mut(&owner) {
-            // Full or gone: either way the stream ends.
-            of_owner.retain(|it| it.try_send(event.clone()).is_ok());
+            let size = size_of_event(&event);
+            of_owner.retain(|it| it.takes(&event, size));
             if of_owner.is_empty() {
                 followers.remove(&owner);
             }
@@ -95,7 +150,10 @@ impl Announce for Hub {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use maitred_core::{clock::Clock, id::VisitorId};
+    use maitred_core::{
+        clock::Clock,
+        id::{ConversationId, EntryId, VisitorId},
+    };
 
     use super::*;
 
@@ -129,6 +187,66 @@ mod tests {
         assert_eq!(other.recv().await, Some(Event::Renumbered));
         drop(other);
         assert!(hub.followers().is_empty());
+    }
+
+    #[tokio::test]
+    async fn r5_a_reader_with_a_megabyte_waiting_is_cut_off() {
+        let clock = Clock::system();
+        let owner = Owner::Visitor(VisitorId::new(&clock));
+        let hub = Arc::new(Hub::default());
+        let (mut slow, mut quick) = (hub.subscribe(owner), hub.subscribe(owner));
+        let piece = || Event::Delta {
+            conversation: ConversationId::new(&clock),
+            reply: EntryId::new(&clock),
+            text: "x".repeat(MOST_QUEUED / 8),
+        };
+
+        for _ in 0..20 {
+            hub.announce(owner, piece());
+            assert!(quick.recv().await.is_some(), "who reads is not cut off");
+        }
+
+        let mut got = 0;
+        while let Some(event) = slow.recv().await {
+            got += size_of_event(&event);
+        }
+        assert!((MOST_QUEUED / 2..=MOST_QUEUED).contains(&got), "{got}");
+        assert_eq!(hub.followers()[&owner].len(), 1);
+    }
+
+    #[tokio::test]
+    async fn r5_what_a_thousand_stalled_readers_keep_is_bounded() {
+        let hub = Arc::new(Hub::default());
+        let clock = Clock::system();
+        let readers: Vec<_> = (0..1_000)
+            .map(|_| {
+                let owner = Owner::Visitor(VisitorId::new(&clock));
+                (owner, hub.subscribe(owner))
+            })
+            .collect();
+        let (conversation, reply) = (ConversationId::new(&clock), EntryId::new(&clock));
+
+        // Twice what any of them may leave unread.
+        for (owner, _) in &readers {
+            for _ in 0..2 * QUEUE {
+                let text = "x".repeat(64);
+                hub.announce(
+                    *owner,
+                    Event::Delta {
+                        conversation,
+                        reply,
+                        text,
+                    },
+                );
+            }
+        }
+
+        let kept: usize = readers
+            .iter()
+            .map(|(_, reader)| reader.events.len() * (size_of::<(Event, usize)>() + 64))
+            .sum();
+        assert!(kept <= 1_000 * QUEUE * 256, "{kept}");
+        assert!(hub.followers().is_empty(), "all are cut off");
     }
 
     #[tokio::test]

@@ -33,7 +33,7 @@ mod verifications;
 pub use app::App;
 pub use client::Peer;
 pub use config::{Config, Overrides};
-pub use http::router;
+pub use http::{in_the_shell, router};
 
 use std::process::ExitCode;
 

@@ -38,7 +38,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
 pub(crate) async fn run(app: App, listener: TcpListener, stop: CancellationToken) {
     let tasks = app.tasks.clone();
     let store = app.store.clone();
-    let max_connections = app.config.max_connections;
+    let connections = app.config.connections.clone();
     let router = http::router(app);
     // Streams watch the same signal, so they end before their connections are waited for.
     let stopping = tasks.stopping();
@@ -48,7 +48,7 @@ pub(crate) async fn run(app: App, listener: TcpListener, stop: CancellationToken
         told.cancelled().await;
         ending.cancel();
     });
-    accept::serve(listener, router, max_connections, &tasks, stopping).await;
+    accept::serve(listener, router, connections, &tasks, stopping).await;
     tasks.stop(PATIENCE).await;
     store.close().await;
 }

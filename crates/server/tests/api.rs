@@ -31,6 +31,7 @@ mod api {
     mod sessions;
     mod status;
     mod stopped;
+    mod survival;
     mod test_identities;
     mod tokens;
     mod transcripts;

@@ -76,6 +76,8 @@ impl Data {
             database: config.database.to_string(),
             session_grace_s: config.session_grace.as_secs(),
             anonymous_for_s: config.anonymous_for.as_secs(),
+            max_connections: config.connections.at_most,
+            max_connections_per_address: config.connections.from_one_address,
             trusted_proxies: config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
             refused_tokens_per_minute: config.limits.refused_tokens,
             anonymous_sessions_per_minute: config.limits.anonymous_sessions,

@@ -21,6 +21,8 @@ use crate::{
 
 /// In seconds: a set that is fetched now is there by then.
 const KEYS_RETRY_AFTER: &str = "5";
+/// In seconds. What was busy has been waited for already.
+const STORAGE_RETRY_AFTER: &str = "2";
 
 /// An error of the API. Codes are part of the contract, sentences are not.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +95,8 @@ pub(crate) enum ApiError {
     BadRequest(String),
     #[error("the body is too large")]
     TooLarge,
+    #[error("the request came too slowly")]
+    TooSlow,
     #[error("this route does not take that method")]
     NoSuchMethod,
     #[error("this server is known as `{expected}`")]
@@ -174,6 +178,7 @@ impl ApiError {
             Self::UnknownField(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_field"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
             Self::NoSuchMethod => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::OtherHost { .. } => (StatusCode::MISDIRECTED_REQUEST, "other_host"),
             Self::AlreadyUndone => (StatusCode::CONFLICT, "already_undone"),
@@ -293,6 +298,7 @@ impl ApiError {
             | Self::IdempotencyMismatch
             | Self::UnknownField(_)
             | Self::BadRequest(_)
+            | Self::TooSlow
             | Self::NoSuchMethod
             | Self::AlreadyUndone
             | Self::TooLateToUndo
@@ -402,6 +408,13 @@ impl IntoResponse for ApiError {
         } else if let Self::KeysUnavailable = self {
             let after = HeaderValue::from_static(KEYS_RETRY_AFTER);
             response.headers_mut().insert(header::RETRY_AFTER, after);
+        } else if let Self::StorageAway = self {
+            let after = HeaderValue::from_static(STORAGE_RETRY_AFTER);
+            response.headers_mut().insert(header::RETRY_AFTER, after);
+        } else if let Self::TooSlow = self {
+            // The rest of the request is not waited for.
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
         }
         response.extensions_mut().insert(told);
         response

@@ -36,6 +36,9 @@ pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// (rules K6, S5).
 const LIVES_UNSEEN: SignedDuration = SignedDuration::from_secs(1);
 
+/// How much of what was missed is held at once for a reader to take, in bytes (rule R5).
+const AT_ONCE: usize = 256 * 1024;
+
 /// `GET /v1/events`
 pub(super) async fn follow(
     State(app): State<App>,
@@ -239,14 +242,20 @@ impl Stream {
     async fn catch_up(&mut self) -> Result<(), StoreError> {
         match self.app.store.replay(self.owner, &self.position).await? {
             Replay::Events { events, more } => {
+                self.is_behind = more;
+                let mut written = 0;
                 for (at, event) in events.iter().enumerate() {
                     if is_told_later(event, &events[at + 1..]) {
                         self.position = event.position.clone();
-                    } else {
-                        self.send_stored(event);
+                        continue;
+                    }
+                    self.send_stored(event);
+                    written += self.waiting.back().map_or(0, String::len);
+                    if written > AT_ONCE {
+                        self.is_behind = true;
+                        break;
                     }
                 }
-                self.is_behind = more;
             }
             Replay::Resync(position) => {
                 self.send("resync", Some(&position), &Nothing {});

@@ -1,11 +1,14 @@
 //! Who is asking, and what they sent: parsed at the edge.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, error::Error, iter::successors};
 
 use axum::{
     Json,
     body::Bytes,
-    extract::{self, FromRequest, FromRequestParts, Path, Request, rejection::JsonRejection},
+    extract::{
+        self, FromRequest, FromRequestParts, Path, Request,
+        rejection::{BytesRejection, JsonRejection},
+    },
     http::{StatusCode, header, request::Parts},
 };
 use maitred_core::{
@@ -17,7 +20,7 @@ use maitred_store::Found;
 use serde::de::DeserializeOwned;
 
 use super::{error::ApiError, proof::Shown};
-use crate::app::App;
+use crate::{accept::TooSlow, app::App};
 
 /// A visitor with a session that lives, and with the key it is bound to if it is
 /// bound to one (rule S4). A handler without this argument is public.
@@ -76,6 +79,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         let bytes = Bytes::from_request(request, app).await.map_err(|error| {
             if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 ApiError::TooLarge
+            } else if came_too_slowly(&error) {
+                ApiError::TooSlow
             } else {
                 ApiError::BadRequest(error.body_text())
             }
@@ -83,6 +88,11 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         let Json(value) = Json::<T>::from_bytes(&bytes).map_err(refused_body)?;
         Ok(Self(value))
     }
+}
+
+fn came_too_slowly(error: &BytesRejection) -> bool {
+    let causes = successors(error.source(), |&cause| cause.source());
+    causes.into_iter().any(|cause| cause.is::<TooSlow>())
 }
 
 fn refused_body(rejection: JsonRejection) -> ApiError {

@@ -24,7 +24,7 @@ use axum::{
     http::{Method, Request, StatusCode, header},
 };
 use http_body_util::BodyExt;
-use maitred::{App, Config, Overrides, router};
+use maitred::{App, Config, Overrides, in_the_shell, router};
 use maitred_core::{
     agent::{Origin, Settings},
     clock::Clock,
@@ -52,6 +52,7 @@ pub(crate) struct TestApp {
     pub(crate) agent: AgentId,
     pub(crate) store: Store,
     pub(crate) clock: Clock,
+    app: App,
     router: Router,
     keys: [(KeyId, SigningSecret); 2],
     database: Arc<Database>,
@@ -131,7 +132,8 @@ impl TestApp {
             agent,
             store,
             clock,
-            router: router(app),
+            router: router(app.clone()),
+            app,
             keys,
             database: Arc::new(database),
             dir: Arc::new(dir),
@@ -152,12 +154,18 @@ impl TestApp {
             agent: self.agent,
             store,
             clock: self.clock.clone(),
-            router: router(app),
+            router: router(app.clone()),
+            app,
             keys: self.keys.clone(),
             database: self.database.clone(),
             dir: self.dir.clone(),
             said: Mutex::default(),
         }
+    }
+
+    /// Answers with these routes instead of its own.
+    pub(crate) fn serves(&mut self, routes: Router<App>) {
+        self.router = in_the_shell(routes, self.app.clone());
     }
 
     pub(crate) fn scope(&self, environment: Environment) -> Scope {
