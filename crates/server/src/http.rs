@@ -5,6 +5,7 @@ mod code;
 mod conversations;
 mod error;
 mod events;
+mod forget;
 mod frame;
 mod operator;
 mod proof;
@@ -87,6 +88,7 @@ fn routes() -> Router<App> {
         .route("/v1/conversations/{id}/rating", post(status::rate))
         .route("/v1/conversations/{id}/cancel", post(status::cancel))
         .route("/v1/conversations/{id}/typing", post(status::typing))
+        .route("/v1/visitor", delete(forget::forget))
         .route("/v1/code", post(code::ask))
         .route("/v1/code/verification", post(code::verify))
         .route("/v1/events", get(events::follow))

@@ -11,6 +11,7 @@ mod api {
     mod conversations;
     mod costs;
     mod events;
+    mod forget;
     mod isolation;
     mod key_sets;
     mod keys;

@@ -9,6 +9,7 @@ use maitred_core::{
 use crate::{
     Cursor, Page, Store, StoreError,
     db::{all, execute, optional},
+    marks::share_site,
     row::{LastMessageJson, RatingJson, json, parsed, time},
 };
 
@@ -67,30 +68,48 @@ impl TryFrom<ConversationRow> for Conversation {
 }
 
 impl Store {
-    /// Begins a conversation.
+    /// Begins a conversation. `None` if its owner is there no more.
     pub async fn open_conversation(
         &self,
         scope: Scope,
         owner: Owner,
-    ) -> Result<Conversation, StoreError> {
-        const SQL: &str = "
-            INSERT INTO conversations
-                (id, agent_id, environment, owner, opened_at, updated_at, last_entry)
-            VALUES ($1, $2, $3, $4, $5, $5, 0)";
+    ) -> Result<Option<Conversation>, StoreError> {
+        macro_rules! insert {
+            ($owners:literal) => {
+                concat!(
+                    "INSERT INTO conversations
+                        (id, agent_id, environment, owner, opened_at, updated_at, last_entry)
+                    SELECT $1, agent_id, environment, id, $5, $5, 0
+                    FROM ",
+                    $owners,
+                    " WHERE agent_id = $2 AND environment = $3 AND id = $4"
+                )
+            };
+        }
+        let sql = match owner {
+            Owner::Contact(_) => insert!("contacts"),
+            Owner::Visitor(_) => insert!("visitors"),
+        };
         let id = ConversationId::new(&self.clock);
         let now = self.clock.now();
         let mut tx = self.begin().await?;
-        execute!(
+        // Whoever erases an owner erases all that is theirs (rule D7): nothing comes
+        // after it.
+        share_site(&mut tx, scope).await?;
+        let opened = execute!(
             &mut tx,
-            SQL,
+            sql,
             id.to_string(),
             scope.agent.to_string(),
             scope.environment.as_str(),
             owner.to_string(),
             now.as_microsecond(),
         )?;
+        if opened == 0 {
+            return Ok(None);
+        }
         tx.commit().await?;
-        Ok(Conversation {
+        Ok(Some(Conversation {
             id,
             title: None,
             opened_at: now,
@@ -101,7 +120,7 @@ impl Store {
             read_to: 0,
             unread: 0,
             rating: None,
-        })
+        }))
     }
 
     /// The conversation, if there is one by that id and it is this owner's.

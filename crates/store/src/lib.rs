@@ -75,8 +75,8 @@ pub use one_time::Once;
 pub use open::{Location, Store};
 pub use page::{Cursor, NotACursor, Page};
 pub use person::{
-    Erased, Person, PersonsConversation, PersonsEntry, PersonsSession, PersonsVerification,
-    ProvenOnce,
+    Erased, Person, PersonsConversation, PersonsEntry, PersonsRating, PersonsSession,
+    PersonsVerification, ProvenOnce,
 };
 pub use seal::MasterKey;
 pub use search::Match;

@@ -202,6 +202,19 @@ impl Store {
     }
 }
 
+/// Keeps those who take it off this environment until the transaction ends, and
+/// nobody else who shares it.
+pub(crate) async fn share_site(tx: &mut Tx, scope: Scope) -> Result<(), StoreError> {
+    const SQL: &str = "
+        SELECT agent_id FROM environments WHERE agent_id = $1 AND environment = $2 FOR SHARE";
+    // SQLite has one writer at a time, and no word for locking a row.
+    if let Tx::Postgres(_) = tx {
+        let (agent, environment) = (scope.agent.to_string(), scope.environment.as_str());
+        optional_in!(tx, (String,), SQL, agent, environment)?;
+    }
+    Ok(())
+}
+
 /// Keeps sign-ins and others who take it off this environment until the
 /// transaction ends. False if there is no such environment.
 pub(crate) async fn take_site(tx: &mut Tx, scope: Scope) -> Result<bool, StoreError> {

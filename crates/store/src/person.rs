@@ -16,19 +16,23 @@ use maitred_core::{
     contact::Subject,
     id::{ContactId, VisitorId},
     scope::{Owner, Scope},
+    session::{Holder, Session},
 };
+use serde_json::{Value, json};
 
 use crate::{
-    Store, StoreError,
+    By, Store, StoreError,
     audit::Audited,
     db::{Tx, all_in, execute, optional_in},
+    marks::take_site,
     notices::Notice,
     row::parsed,
     sessions::lock_owner,
 };
 
 pub use export::{
-    Person, PersonsConversation, PersonsEntry, PersonsSession, PersonsVerification, ProvenOnce,
+    Person, PersonsConversation, PersonsEntry, PersonsRating, PersonsSession, PersonsVerification,
+    ProvenOnce,
 };
 
 /// What was erased. The contact's id is not among it: it names nobody any more.
@@ -55,16 +59,58 @@ impl Store {
         scope: Scope,
         subject: &Subject,
     ) -> Result<Option<Erased>, StoreError> {
-        const VERIFICATIONS: &str = "
-            DELETE FROM verifications
-            WHERE agent_id = $1 AND environment = $2 AND subject_hash = $3";
         let mut tx = self.begin().await?;
         // Nobody signs in meanwhile.
         if !self.mark_logged_out(&mut tx, scope, subject).await? {
             return Ok(None);
         }
-        let mut erased = Erased::default();
         let contact = contact_of(&mut tx, scope, subject).await?;
+        let told = json!({});
+        self.erase(tx, scope, subject, contact, told)
+            .await
+            .map(Some)
+    }
+
+    /// Forgets whoever holds this session, at their own wish: a contact as
+    /// [`erase_person`](Self::erase_person) does, an anonymous visitor alike. False if
+    /// that was done before.
+    pub async fn forget(&self, session: &Session) -> Result<bool, StoreError> {
+        let scope = session.scope;
+        match &session.holder {
+            Holder::Anonymous(visitor) => self.forget_visitor(scope, *visitor).await,
+            Holder::Verified {
+                contact, identity, ..
+            } => {
+                let subject: Subject = parsed(&identity.subject, "sessions", "identity")?;
+                let mut tx = self.begin().await?;
+                if !self.mark_logged_out(&mut tx, scope, &subject).await? {
+                    return Ok(false);
+                }
+                // Who came back since under the same subject wished for nothing.
+                let found = contact_of(&mut tx, scope, &subject).await?;
+                if found != Some(*contact) {
+                    return Ok(false);
+                }
+                let told = json!({ "by": By::Visitor.as_str() });
+                self.erase(tx, scope, &subject, found, told).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// In a transaction that has taken the environment.
+    async fn erase(
+        &self,
+        mut tx: Tx,
+        scope: Scope,
+        subject: &Subject,
+        contact: Option<ContactId>,
+        told: Value,
+    ) -> Result<Erased, StoreError> {
+        const VERIFICATIONS: &str = "
+            DELETE FROM verifications
+            WHERE agent_id = $1 AND environment = $2 AND subject_hash = $3";
+        let mut erased = Erased::default();
         if let Some(contact) = contact {
             erased.contact = true;
             erase_owners(&mut tx, contact, &mut erased).await?;
@@ -76,23 +122,63 @@ impl Store {
             scope.environment.as_str(),
             self.subject_hash(scope, subject.as_str())
         )?;
-        let told = serde_json::json!({
-            "conversations": erased.conversations,
-            "entries": erased.entries,
-            "sessions": erased.sessions,
-        });
+        self.erased(tx, scope, contact.map(Owner::Contact), erased, told)
+            .await?;
+        Ok(erased)
+    }
+
+    async fn forget_visitor(&self, scope: Scope, id: VisitorId) -> Result<bool, StoreError> {
+        const KNOWN: &str = "
+            SELECT id FROM visitors
+            WHERE id = $1 AND agent_id = $2 AND environment = $3 AND contact_id IS NULL";
+        let mut tx = self.begin().await?;
+        // They neither sign in meanwhile nor open a conversation.
+        take_site(&mut tx, scope).await?;
+        let known = optional_in!(
+            &mut tx,
+            (String,),
+            KNOWN,
+            id.to_string(),
+            scope.agent.to_string(),
+            scope.environment.as_str()
+        )?;
+        if known.is_none() {
+            return Ok(false);
+        }
+        let mut erased = Erased::default();
+        let owner = Owner::Visitor(id);
+        erase_conversations(&mut tx, owner, &mut erased).await?;
+        erase_sessions(&mut tx, owner, &mut erased).await?;
+        execute!(&mut tx, VISITOR, id.to_string())?;
+        let told = json!({ "by": By::Visitor.as_str() });
+        self.erased(tx, scope, Some(owner), erased, told).await?;
+        Ok(true)
+    }
+
+    /// Notes what was erased and of nobody, ends it everywhere, and commits.
+    async fn erased(
+        &self,
+        mut tx: Tx,
+        scope: Scope,
+        owner: Option<Owner>,
+        erased: Erased,
+        mut told: Value,
+    ) -> Result<(), StoreError> {
+        told["conversations"] = erased.conversations.into();
+        told["entries"] = erased.entries.into();
+        told["sessions"] = erased.sessions.into();
         self.audit(&mut tx, scope, Audited::PersonErased, told)
             .await?;
-        if let Some(contact) = contact {
-            let owner = Owner::Contact(contact);
+        if let Some(owner) = owner {
             self.notify(&mut tx, Notice::SessionsEnded(Some(owner)))
                 .await?;
         }
         tx.commit().await?;
-        self.empty_the_log().await?;
-        Ok(Some(erased))
+        self.empty_the_log().await
     }
 }
+
+const VISITOR: &str = "DELETE FROM visitors WHERE id = $1";
 
 async fn contact_of(
     tx: &mut Tx,
@@ -135,7 +221,6 @@ async fn erase_owners(
     erased: &mut Erased,
 ) -> Result<(), StoreError> {
     const OTHERS: &str = "UPDATE visitors SET contact_id = NULL WHERE contact_id = $1";
-    const VISITOR: &str = "DELETE FROM visitors WHERE id = $1";
     const CONTACT: &str = "DELETE FROM contacts WHERE id = $1";
 
     let visitors = visitors_of(tx, contact).await?;

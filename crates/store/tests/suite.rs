@@ -18,6 +18,7 @@ mod suite {
     mod entries;
     mod events;
     mod fetched_sets;
+    mod forget;
     mod installation;
     mod isolation;
     mod keys;

@@ -12,6 +12,7 @@ use axum::{
 use maitred_agent::Announce;
 use maitred_core::{
     event::Event, id::ConversationId, message::MessageText, scope::Owner, search::Wanted,
+    session::Ended,
 };
 use maitred_store::StoreError;
 use serde::Deserialize;
@@ -74,7 +75,9 @@ pub(super) async fn open(
     let conversation = app
         .store
         .open_conversation(session.scope, session.owner())
-        .await?;
+        .await?
+        // They were erased since the session was found.
+        .ok_or(ApiError::SessionEnded(Ended::Revoked))?;
     Ok((
         StatusCode::CREATED,
         Json(wire::Conversation::from(conversation)),

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use maitred_core::{
     contact::Subject,
+    conversation::Conversation,
     id::{ContactId, ConversationId, EntryId, KeyId, SessionId},
     scope::{Owner, Scope},
 };
@@ -16,6 +17,7 @@ use super::{contact_of, visitors_of};
 use crate::{
     Store, StoreError,
     audit::Audited,
+    conversations::{ConversationRow, columns},
     db::{Tx, all_in},
     row::{json, parsed, time},
 };
@@ -86,8 +88,21 @@ pub struct PersonsConversation {
     pub opened_at: Timestamp,
     /// When it was closed.
     pub closed_at: Option<Timestamp>,
+    /// The last entry that they have read.
+    pub read_to: i64,
+    /// What they thought of it.
+    pub rating: Option<PersonsRating>,
     /// Its lines, in order.
     pub entries: Vec<PersonsEntry>,
+}
+
+/// What they thought of a conversation.
+#[derive(Debug, Serialize)]
+pub struct PersonsRating {
+    /// From 1, bad, to 5, good.
+    pub score: u8,
+    /// In their words.
+    pub comment: Option<String>,
 }
 
 /// A line of a conversation: a message, or what the agent did.
@@ -253,24 +268,26 @@ async fn conversations_of(
     tx: &mut Tx,
     owner: Owner,
 ) -> Result<Vec<PersonsConversation>, StoreError> {
-    const TABLE: &str = "conversations";
-    const SQL: &str = "
-        SELECT id, title, opened_at, closed_at FROM conversations
-        WHERE owner = $1 ORDER BY opened_at, id";
-    let rows = all_in!(
-        tx,
-        (String, Option<String>, i64, Option<i64>),
-        SQL,
-        owner.to_string()
-    )?;
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM conversations WHERE owner = $1 ORDER BY opened_at, id"
+    );
+    let rows = all_in!(tx, ConversationRow, SQL, owner.to_string())?;
     let mut conversations = Vec::new();
-    for (id, title, opened_at, closed_at) in rows {
+    for row in rows {
+        let conversation = Conversation::try_from(row)?;
         conversations.push(PersonsConversation {
-            entries: entries_of(tx, &id).await?,
-            id: parsed(&id, TABLE, "id")?,
-            title,
-            opened_at: time(opened_at, TABLE, "opened_at")?,
-            closed_at: optional_time(closed_at, TABLE, "closed_at")?,
+            entries: entries_of(tx, &conversation.id.to_string()).await?,
+            id: conversation.id,
+            title: conversation.title,
+            opened_at: conversation.opened_at,
+            closed_at: conversation.closed_at,
+            read_to: conversation.read_to,
+            rating: conversation.rating.map(|rating| PersonsRating {
+                score: rating.score(),
+                comment: rating.comment().map(str::to_owned),
+            }),
         });
     }
     Ok(conversations)

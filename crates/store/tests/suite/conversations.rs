@@ -17,7 +17,7 @@ async fn a_conversation_is_opened_empty_and_is_not_listed_until_something_is_sai
 
     let opened = store.open_conversation(site.scope, sarah.owner()).await;
 
-    let opened = opened.unwrap();
+    let opened = opened.unwrap().unwrap();
     let expected = Conversation {
         id: opened.id,
         title: None,

@@ -350,6 +350,7 @@ impl<'s> Person<'s> {
             .open_conversation(self.opened.session.scope, self.owner())
             .await
             .unwrap()
+            .unwrap()
             .id
     }
 
