@@ -67,6 +67,22 @@ impl TryFrom<ConversationRow> for Conversation {
     }
 }
 
+/// What an owner comes back to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Waiting {
+    /// The open conversation that was last spoken in.
+    pub open: Option<Conversation>,
+    /// How many messages they have not read, in all their conversations.
+    pub unread: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct WaitingRow {
+    #[sqlx(flatten)]
+    conversation: ConversationRow,
+    unread_in_all: i64,
+}
+
 impl Store {
     /// Begins a conversation. `None` if its owner is there no more.
     pub async fn open_conversation(
@@ -178,20 +194,28 @@ impl Store {
         }))
     }
 
-    /// The open conversation of this owner that was last spoken in.
-    pub async fn open_conversation_of(
-        &self,
-        owner: Owner,
-    ) -> Result<Option<Conversation>, StoreError> {
+    /// What an owner comes back to, in one statement.
+    pub async fn waiting_for(&self, owner: Owner) -> Result<Waiting, StoreError> {
+        // What is open stands before what is closed.
         const SQL: &str = concat!(
             "SELECT ",
             columns!(),
-            " FROM conversations
-            WHERE owner = $1 AND closed_at IS NULL AND last_entry > 0
-            ORDER BY updated_at DESC, id DESC LIMIT 1"
+            ", (
+                SELECT CAST(sum(unread) AS BIGINT) FROM conversations WHERE owner = $1
+            ) AS unread_in_all
+            FROM conversations
+            WHERE owner = $1 AND last_entry > 0
+            ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, updated_at DESC, id DESC
+            LIMIT 1"
         );
-        let row = optional!(&self.db, ConversationRow, SQL, owner.to_string())?;
-        row.map(TryInto::try_into).transpose()
+        let Some(row) = optional!(&self.db, WaitingRow, SQL, owner.to_string())? else {
+            return Ok(Waiting::default());
+        };
+        let latest = Conversation::try_from(row.conversation)?;
+        Ok(Waiting {
+            open: Some(latest).filter(|latest| latest.closed_at.is_none()),
+            unread: row.unread_in_all,
+        })
     }
 
     /// Everything of a conversation, for the turn that runs in it.

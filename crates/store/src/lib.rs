@@ -57,6 +57,7 @@ pub use actions::StoredAction;
 pub use api_keys::ApiKey;
 pub use audit::{Actor, AuditLine};
 pub use codes::{Asked, Tried};
+pub use conversations::Waiting;
 pub use entries::{Appended, Posted, TurnMark};
 pub use error::{OpenError, StoreError};
 pub use events::Replay;

@@ -5,7 +5,7 @@
 //! folded in Rust (`core::search`): the databases compare bytes.
 
 use maitred_core::{
-    conversation::{Body, Conversation, EntryNumber},
+    conversation::{Body, Conversation, EntryNumber, Message},
     id::ConversationId,
     scope::Owner,
     search::{Wanted, fold},
@@ -15,7 +15,7 @@ use crate::{
     Cursor, Page, Store, StoreError,
     conversations::{ConversationRow, columns},
     db::{all, all_in, execute},
-    row::{BodyJson, json},
+    row::{BodyJson, author, json},
 };
 
 /// A conversation in which something was found.
@@ -109,31 +109,34 @@ impl Store {
         const MESSAGES: &str = "
             SELECT id, body FROM entries
             WHERE conversation_id = $1 AND kind = 'message' AND search IS NULL";
-        const FOLD: &str = "UPDATE entries SET search = $2 WHERE id = $1";
+        // Who said it is not there either if the release before wrote it meanwhile.
+        const FOLD: &str = "UPDATE entries SET search = $2, author = $3 WHERE id = $1";
         let mut tx = self.begin().await?;
         execute!(&mut tx, TAKE, conversation)?;
         for (id, body) in all_in!(&mut tx, (String, String), MESSAGES, conversation)? {
-            let text = message_text(&body)?.unwrap_or_default();
-            execute!(&mut tx, FOLD, id, fold(&text))?;
+            let message = message(&body)?;
+            let text = message.as_ref().map_or("", |it| it.text.as_str());
+            let by = message.as_ref().map(|it| author(it.by));
+            execute!(&mut tx, FOLD, id, fold(text), by)?;
         }
         tx.commit().await
     }
 }
 
 fn matched(row: MatchRow, wanted: &Wanted) -> Result<Match, StoreError> {
-    let text = row.body.as_deref().map(message_text).transpose()?.flatten();
-    let piece = text.and_then(|text| wanted.excerpt(&text));
+    let message = row.body.as_deref().map(message).transpose()?.flatten();
+    let piece = message.and_then(|message| wanted.excerpt(&message.text));
     Ok(Match {
         conversation: row.conversation.try_into()?,
         message: row.hit.zip(piece),
     })
 }
 
-/// What a stored message says.
-fn message_text(body: &str) -> Result<Option<String>, StoreError> {
+/// A message, as it is stored.
+fn message(body: &str) -> Result<Option<Message>, StoreError> {
     let body = json::<BodyJson>(body, "entries", "body")?.into();
     if let Body::Message(message) = body {
-        return Ok(Some(message.text));
+        return Ok(Some(message));
     }
     Ok(None)
 }

@@ -40,6 +40,16 @@ pub struct Changed {
     pub events: Vec<Numbered>,
 }
 
+impl Changed {
+    fn nothing(conversation: Conversation) -> Self {
+        let events = Vec::new();
+        Self {
+            conversation,
+            events,
+        }
+    }
+}
+
 impl Store {
     /// Changes a conversation. `None` if it is not theirs.
     pub async fn change_conversation(
@@ -71,7 +81,8 @@ impl Store {
             events.extend(entry);
             execute!(&mut tx, CLOSED, id.to_string(), closed_at)?;
         }
-        self.tell(tx, owner, before, events).await.map(Some)
+        let now = conversation_in(&mut tx, owner, id).await?;
+        self.tell(tx, owner, &before, now, events).await
     }
 
     /// Says up to which entry the visitor has read: never less than before, and at
@@ -82,25 +93,37 @@ impl Store {
         id: ConversationId,
         up_to: EntryNumber,
     ) -> Result<Option<Changed>, StoreError> {
-        const LAST: &str = "SELECT last_entry FROM conversations WHERE id = $1";
         // Its own statement: one that waits for a row sees the others as they were
         // before it waited.
-        const UNREAD: &str = "
-            SELECT count(*) FROM entries
-            WHERE conversation_id = $1 AND number > $2 AND author IN ('agent', 'operator')";
-        const MARK: &str = "UPDATE conversations SET read_to = $2, unread = $3 WHERE id = $1";
+        const COUNT: &str = "
+            SELECT last_entry, (
+                SELECT count(*) FROM entries
+                WHERE conversation_id = $1 AND number > $2 AND author IN ('agent', 'operator'))
+            FROM conversations WHERE id = $1";
+        const MARK: &str = concat!(
+            "UPDATE conversations SET read_to = $2, unread = $3 WHERE id = $1 RETURNING ",
+            columns!()
+        );
         let mut tx = self.begin().await?;
         let Some(before) = taken(&mut tx, owner, id).await? else {
             return Ok(None);
         };
-        let last = optional_in!(&mut tx, (i64,), LAST, id.to_string())?;
-        let up_to = up_to.min(last.map_or(0, |(last,)| last));
-        if up_to > before.read_to {
-            let unread = optional_in!(&mut tx, (i64,), UNREAD, id.to_string(), up_to)?;
-            let unread = unread.map_or(0, |(unread,)| unread);
-            execute!(&mut tx, MARK, id.to_string(), up_to, unread)?;
+        if up_to <= before.read_to {
+            return Ok(Some(Changed::nothing(before)));
         }
-        self.tell(tx, owner, before, Vec::new()).await.map(Some)
+        let counted = optional_in!(&mut tx, (i64, i64), COUNT, id.to_string(), up_to)?;
+        let (last, unread) = counted.ok_or(StoreError::Conflict)?;
+        let up_to = up_to.min(last);
+        let now = optional_in!(
+            &mut tx,
+            ConversationRow,
+            MARK,
+            id.to_string(),
+            up_to,
+            unread
+        )?;
+        let now = now.ok_or(StoreError::Conflict)?.try_into()?;
+        self.tell(tx, owner, &before, now, Vec::new()).await
     }
 
     /// Keeps what the visitor thinks of a conversation, in place of what they thought
@@ -111,14 +134,18 @@ impl Store {
         id: ConversationId,
         rating: &Rating,
     ) -> Result<Option<Changed>, StoreError> {
-        const SQL: &str = "UPDATE conversations SET rating = $2 WHERE id = $1";
+        const SQL: &str = concat!(
+            "UPDATE conversations SET rating = $2 WHERE id = $1 RETURNING ",
+            columns!()
+        );
         let mut tx = self.begin().await?;
         let Some(before) = taken(&mut tx, owner, id).await? else {
             return Ok(None);
         };
         let rating = to_json(&RatingJson::from(rating));
-        execute!(&mut tx, SQL, id.to_string(), rating)?;
-        self.tell(tx, owner, before, Vec::new()).await.map(Some)
+        let now = optional_in!(&mut tx, ConversationRow, SQL, id.to_string(), rating)?;
+        let now = now.ok_or(StoreError::Conflict)?.try_into()?;
+        self.tell(tx, owner, &before, now, Vec::new()).await
     }
 
     /// Closes the turn that runs, on whichever node: its driver finds that it is not
@@ -150,25 +177,19 @@ impl Store {
         &self,
         mut tx: Tx,
         owner: Owner,
-        before: Conversation,
+        before: &Conversation,
+        now: Conversation,
         mut events: Vec<Numbered>,
-    ) -> Result<Changed, StoreError> {
-        let conversation = conversation_in(&mut tx, owner, before.id).await?;
-        if conversation == before {
-            return Ok(Changed {
-                conversation,
-                events,
-            });
+    ) -> Result<Option<Changed>, StoreError> {
+        if now == *before {
+            return Ok(Some(Changed::nothing(now)));
         }
-        let status = self
-            .number_status(&mut tx, owner, conversation.clone())
-            .await?;
-        events.push(status);
+        events.push(self.number_status(&mut tx, owner, now.clone()).await?);
         tx.commit().await?;
-        Ok(Changed {
-            conversation,
+        Ok(Some(Changed {
+            conversation: now,
             events,
-        })
+        }))
     }
 }
 

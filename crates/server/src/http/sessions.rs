@@ -295,7 +295,7 @@ async fn proven(
 async fn answer(app: &App, site: &Site, opened: Opened) -> Result<wire::OpenedSession, ApiError> {
     let session: &Session = &opened.session;
     let now = app.store.clock.now();
-    let conversation = app.store.open_conversation_of(session.owner()).await?;
+    let waiting = app.store.waiting_for(session.owner()).await?;
     Ok(wire::OpenedSession {
         expires_at: session.expires_at,
         renew_at: session.renew_at(now, app.config.session_grace),
@@ -306,7 +306,8 @@ async fn answer(app: &App, site: &Site, opened: Opened) -> Result<wire::OpenedSe
         claimed_email: session.claimed_email().map(str::to_owned),
         visitor: opened.visitor.map(|secret| secret.expose().to_owned()),
         greeting: greeting(session.identity()),
-        conversation: conversation.map(Into::into),
+        conversation: waiting.open.map(Into::into),
+        unread: waiting.unread,
         agent: wire::AgentView::new(app, site),
         session: opened.secret.expose().to_owned(),
     })

@@ -72,6 +72,40 @@ async fn t13_with_warm_keys_the_database_has_no_part_in_judging_a_token() {
 }
 
 #[tokio::test]
+async fn a_read_mark_costs_six_statements_and_one_commit_or_two_and_none() {
+    let app = TestApp::new().await;
+    let sarah = app.visitor("sarah").await;
+    let conversation = sarah.opens_conversation().await;
+    let mut events = sarah.follows(None).await;
+    sarah.says(&conversation, "hello").await;
+    events.reply().await;
+    drop(events);
+    let read = async || {
+        let path = format!("/v1/conversations/{conversation}/read");
+        counted(sarah.post(&path, json!({ "up_to": 2 }))).await.1
+    };
+
+    let (first, again) = (read().await, read().await);
+
+    let (statements, commits) = (6, 1);
+    assert_eq!(
+        first,
+        Cost {
+            statements,
+            commits
+        }
+    );
+    let (statements, commits) = (2, 0);
+    assert_eq!(
+        again,
+        Cost {
+            statements,
+            commits
+        }
+    );
+}
+
+#[tokio::test]
 async fn what_a_request_costs_is_seen() {
     let app = TestApp::new().await;
     let sarah = app.visitor("sarah").await;

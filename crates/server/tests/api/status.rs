@@ -66,7 +66,25 @@ async fn a_conversation_says_how_far_it_was_read() {
             "rating": null,
         })
     );
-    let read = sarah.get("/v1/conversations").await.body["items"][0].clone();
+    let (again, waits) = (app.visitor("sarah").await, app.visitor("tom").await);
+    let mut all = Vec::new();
+    for (visitor, subject) in [(again, "sarah"), (waits, "tom")] {
+        let (other, _) = answered(&visitor).await;
+        patch(&visitor, &other, json!({ "closed": true })).await;
+        let token = json!({ "token": app.token(subject) });
+        let opened = app.opens(Environment::Production, token).await.body;
+        all.push((
+            opened["unread"].clone(),
+            opened["conversation"]["id"].clone(),
+        ));
+    }
+    assert_eq!(
+        all[0],
+        (json!(1), json!(conversation)),
+        "also of what is closed"
+    );
+    assert_eq!(all[1], (json!(1), Value::Null));
+    let read = sarah.get(&path).await.body;
     assert_eq!((&read["read_to"], &read["unread"]), (&json!(2), &json!(0)));
 }
 

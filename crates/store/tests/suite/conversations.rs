@@ -33,7 +33,7 @@ async fn a_conversation_is_opened_empty_and_is_not_listed_until_something_is_sai
     assert_eq!(opened, expected);
     assert_eq!(sarah.conversation(opened.id).await, Some(expected));
     assert_eq!(sarah.list().await, []);
-    let latest = store.open_conversation_of(sarah.owner()).await.unwrap();
+    let latest = store.waiting_for(sarah.owner()).await.unwrap().open;
     assert_eq!(latest, None);
 }
 
@@ -149,7 +149,7 @@ async fn the_conversation_to_go_on_with_is_the_one_last_spoken_in() {
     store.passes(1);
     sarah.says(first, "one again").await;
 
-    let latest = store.open_conversation_of(sarah.owner()).await.unwrap();
+    let latest = store.waiting_for(sarah.owner()).await.unwrap().open;
 
     assert_eq!(latest.map(|it| it.id), Some(first));
     assert_eq!(sarah.list().await[0], first);

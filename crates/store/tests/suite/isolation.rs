@@ -26,7 +26,7 @@ async fn d1_the_conversation_of_somebody_else_does_not_exist() {
         let who = other.owner();
         assert_eq!(other.conversation(id).await, None, "{who}");
         assert_eq!(other.list().await, [], "{who}");
-        let latest = store.open_conversation_of(who).await.unwrap();
+        let latest = store.waiting_for(who).await.unwrap().open;
         assert_eq!(latest, None, "{who}");
     }
     assert!(sarah.conversation(id).await.is_some());

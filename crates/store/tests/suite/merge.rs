@@ -30,7 +30,7 @@ async fn m1_the_open_conversation_comes_along_and_says_so() {
     let last = store.entries(id).await.pop().unwrap();
     assert_eq!(last.body, Body::Status(Status::ContinuedFromBeforeSignIn));
     assert_eq!(store.owner_of(id).await.unwrap(), Some(sarah.owner()));
-    let latest = store.open_conversation_of(sarah.owner()).await.unwrap();
+    let latest = store.waiting_for(sarah.owner()).await.unwrap().open;
     assert_eq!(latest.map(|it| it.id), Some(id));
     assert_eq!(store.audited().await.last().unwrap(), "conversation_moved");
 }

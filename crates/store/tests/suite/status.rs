@@ -148,7 +148,7 @@ async fn closing_says_so_and_a_message_opens_it_again_in_one_transaction() {
 
     assert_eq!(all_told(&shut.events), ["Closed", "status"]);
     assert_eq!(shut.conversation.closed_at, Some(store.now()));
-    let open = store.open_conversation_of(sarah.owner()).await.unwrap();
+    let open = store.waiting_for(sarah.owner()).await.unwrap().open;
     assert_eq!(open, None);
 
     let client_id = Uuid::new_v4();

@@ -52,7 +52,8 @@ pub(in crate::http) async fn read(
     Body(body): Body<wire::Read>,
 ) -> Result<StatusCode, ApiError> {
     let owner = visitor.session.owner();
-    let up_to = if visitor.is_acted() { 0 } else { body.up_to };
+    let reads_it = !visitor.is_acted() || visitor.session.is_test();
+    let up_to = if reads_it { body.up_to } else { 0 };
     let store = app.store.clone();
     let change = async move { store.mark_read(owner, id, up_to).await };
     done(&app, owner, change).await?;

@@ -69,6 +69,8 @@ pub(in crate::http) struct OpenedSession {
     pub(in crate::http) greeting: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) conversation: Option<Conversation>,
+    /// In all conversations.
+    pub(in crate::http) unread: i64,
     pub(in crate::http) agent: AgentView,
 }
 
