@@ -75,7 +75,23 @@ export type Conversation = {
   readonly closed_at: string | null;
   readonly last_message: { readonly by: Author; readonly text: string; readonly at: string } | null;
   readonly from_before_sign_in: boolean;
+  /** The number of the last entry that the visitor has read, on any device. */
+  readonly read_to: number;
+  /** How many messages of the agent or an operator come after it. */
+  readonly unread: number;
+  readonly rating: Rating | null;
 };
+
+/** What the visitor thinks of a conversation, from 1 to 5. */
+export type Rating = { readonly score: number; readonly comment: string | null };
+
+/** A conversation that a search has found, and where; nothing if it was the title. */
+export type Found = Conversation & { readonly match: { readonly number: number; readonly text: string } | null };
+
+/** What can be changed of a conversation. A title of `null` is the automatic one. */
+export type ConversationChanges = { readonly title?: string | null; readonly closed?: boolean };
+
+export type TranscriptFormat = "text" | "json";
 
 type Common = {
   readonly id: string;

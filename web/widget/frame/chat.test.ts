@@ -23,7 +23,7 @@ describe("a visitor nobody named", () => {
     await someone.chat.send("How do returns work?");
     await someone.until(() => someone.words.length === 2);
 
-    expect(someone.words).toEqual(["How do returns work?", server.replies[0]]);
+    expect(someone.words).toEqual(["How do returns work?", server.talk.replies[0]]);
     expect(someone.told.map((t) => t.name)).toEqual(["conversation_started", "message_sent", "message_received"]);
   });
 
@@ -123,7 +123,7 @@ describe("the stream", () => {
     server.say("sarah", "while you were away");
     await someone.until(() => someone.words.includes("while you were away"));
 
-    expect(someone.words).toEqual(["one", server.replies[0], "while you were away"]);
+    expect(someone.words).toEqual(["one", server.talk.replies[0], "while you were away"]);
     expect(someone.state.entries.map((e) => e.number)).toEqual([1, 2, 3]);
   });
 

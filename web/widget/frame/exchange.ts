@@ -69,4 +69,19 @@ export class Exchange {
       // It ends by itself; nothing here uses it any more.
     }
   }
+
+  /** Erases all that is kept of whom the session is of, with the session (D7). */
+  async erase(pass: Pass): Promise<void> {
+    let asked = 0;
+    const ask = async () => {
+      asked++;
+      try {
+        await this.means.api.send("DELETE", "/v1/visitor", pass);
+      } catch (error) {
+        // The answer to the first time got lost, and the session is gone with the rest.
+        if (!(asked > 1 && error instanceof Refused && error.isSessionGone)) throw error;
+      }
+    };
+    await persist(ask, TRIES);
+  }
 }

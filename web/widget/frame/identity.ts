@@ -111,6 +111,21 @@ export class Identity {
     await farewell;
   }
 
+  /** The visitor wants everything that is kept of them erased. It is gone here at once, and nobody is asked who comes next. */
+  async forget(): Promise<void> {
+    const era = this.#era;
+    await this.#inTurn(async () => {
+      const visit = this.#visit;
+      if (!visit) throw new Over("the visitor has gone");
+      await this.#exchange.erase(visit.pass);
+      if (era !== this.#era) return;
+      this.#drop();
+      void this.#leave(visit.contact?.id ?? null);
+      this.#lock({ name: "erased" });
+      this.parts.page.emit("logout");
+    });
+  }
+
   /** The visitor asks to try once more. */
   async retry(): Promise<void> {
     const token = this.#undecided;

@@ -7,6 +7,7 @@ import { Chat } from "./chat.ts";
 import { accentOf } from "./colour.ts";
 import { Keyring } from "./keyring.ts";
 import { Others } from "./others.ts";
+import type { Download } from "./shelf.ts";
 import type { State } from "./state.ts";
 import { Keep } from "./storage.ts";
 import { App } from "./view.tsx";
@@ -82,7 +83,9 @@ function follow(state: State, before: State, host: Host, chat: Chat): void {
 function watchWindow(chat: Chat): void {
   const online = () => {
     chat.store.dispatch({ type: "online", online: navigator.onLine });
-    if (navigator.onLine && chat.store.state.phase.name === "failed") quietly(chat.identity.retry());
+    if (!navigator.onLine) return;
+    if (chat.store.state.phase.name === "failed") quietly(chat.identity.retry());
+    chat.hearing.wake();
   };
   addEventListener("online", online);
   addEventListener("offline", online);
@@ -97,8 +100,18 @@ function watchWindow(chat: Chat): void {
   });
 }
 
+/** Hands a file to the browser, which asks the visitor where it goes or has its own place for such. */
+function save({ name, content }: Download): void {
+  const link = document.createElement("a");
+  link.download = name;
+  link.href = URL.createObjectURL(content);
+  link.click();
+  // The browser reads it after this.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
 function actionsOf(chat: Chat, host: Host): Actions {
-  const { store, thread, identity, code } = chat;
+  const { store, thread, shelf, deeds, identity, code } = chat;
   const report = (work: Promise<unknown>) =>
     void work.catch((error: unknown) => {
       if (!(error instanceof Over)) host.emit("error", failureOf(error));
@@ -109,12 +122,23 @@ function actionsOf(chat: Chat, host: Host): Actions {
       quietly(chat.send(text));
     },
     retryMessage: (id) => thread.retry(id),
-    compose: (text) => chat.compose(text),
+    compose: (text) => chat.write(text),
     close: () => host.tell({ type: "close" }),
     retryIdentity: () => quietly(identity.retry()),
-    openList: () => report(thread.list()),
-    closeList: () => store.dispatch({ type: "list", list: null }),
-    show: (conversation) => report(thread.show(conversation)),
+    openList: () => report(shelf.open()),
+    closeList: () => store.dispatch({ type: "list", open: false }),
+    search: (query) => report(shelf.search(query)),
+    show: (conversation, sought) => report(thread.show(conversation, sought)),
+    stop: () => quietly(deeds.stop()),
+    askTitle: () => deeds.askTitle(),
+    rename: (title) => quietly(deeds.rename(title)),
+    end: () => quietly(deeds.end()),
+    reopen: () => quietly(deeds.reopen()),
+    rate: (score, comment) => quietly(deeds.rate(score, comment)),
+    download: (format) => quietly(deeds.download(format, save)),
+    askForget: () => quietly(deeds.askForget()),
+    forget: () => quietly(deeds.forget()),
+    leavePanel: () => deeds.leavePanel(),
     notMine: () => report(thread.notMine()),
     openCode: () => code.open(),
     closeCode: () => code.close(),

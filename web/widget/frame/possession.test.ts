@@ -14,7 +14,7 @@ describe("the proof key, S4", () => {
     await someone.opens();
     await someone.chat.send("hello");
     await someone.logsIn(SARAH);
-    await someone.chat.thread.list();
+    await someone.chat.shelf.load();
     await someone.chat.hear({ type: "logout", id: 1 });
 
     const all = proofs();
@@ -77,7 +77,7 @@ describe("the proof key, S4", () => {
     await someone.logsIn(SARAH);
     server.proofs.turn();
 
-    await Promise.all([someone.chat.send("one"), someone.chat.thread.list()]);
+    await Promise.all([someone.chat.send("one"), someone.chat.shelf.load()]);
 
     expect(someone.words[0]).toBe("one");
     expect(someone.phase).toBe("live");
@@ -87,10 +87,11 @@ describe("the proof key, S4", () => {
   it("that is not believed ends in front of a locked door, not in a circle", async () => {
     const someone = tab();
     await someone.logsIn(SARAH);
+    await someone.until(() => someone.state.listed);
     for (let i = 0; i < 2; i++) server.trap("GET", /conversations/, { status: 401, error: { code: "invalid_proof", message: "the proof was not accepted" } });
     someone.page = () => ({ kind: "none" });
 
-    await someone.chat.thread.list().catch(() => undefined);
+    await someone.chat.shelf.load().catch(() => undefined);
 
     expect(someone.phase).toBe("expired");
     expect(someone.events("session_expired")).toEqual([{ code: "invalid_proof" }]);

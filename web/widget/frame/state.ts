@@ -10,8 +10,10 @@
  * - `held` is what a locked visitor had begun. It is never shown, and comes back
  *   only when the same visitor signs in again.
  */
-import type { Agent, Assurance, Contact, Conversation, Entry, MessageEntry, Opened, PublicAgent } from "../../protocol/index.ts";
+import type { Agent, Assurance, Contact, Conversation, Entry, Found, Opened, PublicAgent } from "../../protocol/index.ts";
 import type { Theme } from "../channel.ts";
+import { broken, continued, liveIn, settled, still, type Live, type Lives } from "./live.ts";
+import { marked, readTo, unreadIn, withAll, withoutRecord, withRecord, withWords, type Known, type Marks, type Records } from "./records.ts";
 
 /** How far this frame is with knowing who is there. */
 export type Phase =
@@ -28,6 +30,8 @@ export type Phase =
   | { readonly name: "refused"; readonly code: string; readonly message: string }
   /** This agent talks to signed-in visitors only. */
   | { readonly name: "sign_in" }
+  /** Everything that was kept of the visitor is erased, as they wanted. */
+  | { readonly name: "erased" }
   /** No session could be made, for a reason that is not about identity. */
   | { readonly name: "failed"; readonly code: string; readonly message: string };
 
@@ -41,9 +45,6 @@ export type Outgoing = {
   readonly problem?: string;
 };
 
-/** The agent's words while they come. `broken` when some were missed: then only the whole entry is shown. */
-export type Reply = { readonly id: string; readonly text: string; readonly broken: boolean };
-
 /** How far a visitor is with proving an address by a code (A3). */
 export type CodeForm = {
   readonly step: "address" | "code";
@@ -51,6 +52,24 @@ export type CodeForm = {
   readonly busy: boolean;
   /** No further code may be asked for at the moment. */
   readonly waits: boolean;
+  /** What went wrong, in words. */
+  readonly problem: string | null;
+};
+
+/** The list of conversations, while it is on screen. */
+export type List = {
+  /** What is searched for; too short is nothing. */
+  readonly query: string;
+  /** What was found, once it is known. */
+  readonly found: readonly Found[] | null;
+  /** The server could not be asked. */
+  readonly failed: boolean;
+};
+
+/** A question that stands before everything else. */
+export type Panel = {
+  readonly name: "rename" | "forget";
+  readonly busy: boolean;
   /** What went wrong, in words. */
   readonly problem: string | null;
 };
@@ -63,6 +82,18 @@ type Desk = {
 };
 
 export type State = Desk & {
+  /** Every conversation that is known here, the one on screen among them. */
+  readonly records: Records;
+  /** All of the visitor's conversations are known. */
+  readonly listed: boolean;
+  readonly marks: Marks;
+  /** Of all conversations together. */
+  readonly unread: number;
+  readonly live: Lives;
+  /** The visitor wanted a blank page: nothing that happens elsewhere takes its place. */
+  readonly blank: boolean;
+  /** The entry that was searched for, to be brought into view. */
+  readonly sought: number | null;
   /** As the public knows it; sessions tell the part of it that `Agent` is. */
   readonly agent: (Agent & Partial<PublicAgent>) | null;
   readonly greeting: string;
@@ -73,11 +104,10 @@ export type State = Desk & {
   readonly entries: readonly Entry[];
   /** The entries of this conversation have been fetched. */
   readonly loaded: boolean;
-  readonly reply: Reply | null;
-  readonly typing: boolean;
-  readonly unread: number;
-  /** The list of conversations, while it is on screen; its items once they are known. */
-  readonly list: { readonly items: readonly Conversation[] | null } | null;
+  readonly list: List | null;
+  readonly panel: Panel | null;
+  /** Something that the visitor wanted did not work, in words. */
+  readonly trouble: string | null;
   /** The form, while it is on screen. */
   readonly code: CodeForm | null;
   /** The address that a code has proven. */
@@ -101,15 +131,30 @@ export type Change =
   | { readonly type: "queued"; readonly outgoing: Outgoing }
   | { readonly type: "failed"; readonly id: string; readonly problem: string }
   | { readonly type: "retried"; readonly id: string }
-  /** Puts a conversation on screen, or nothing; or brings news of the one that is there. */
-  | { readonly type: "conversation"; readonly conversation: Conversation | null }
+  /** Puts a conversation on screen, or nothing: `blank` if the visitor wanted it so. */
+  | { readonly type: "conversation"; readonly conversation: Conversation | null; readonly blank?: boolean; readonly sought?: number }
+  /** All conversations that there are. */
+  | { readonly type: "records"; readonly conversations: readonly Conversation[] }
+  /** News of a conversation. */
+  | { readonly type: "record"; readonly conversation: Conversation }
+  /** The conversation is not the visitor's any more. */
+  | { readonly type: "gone"; readonly conversation: string }
+  /** The visitor looks at what is on screen. */
+  | { readonly type: "looked" }
+  /** The server knows what was read. */
+  | { readonly type: "marked"; readonly conversation: string; readonly upTo: number }
   /** A conversation was made for the message that waits. */
   | { readonly type: "begun"; readonly conversation: Conversation }
   | { readonly type: "entries"; readonly conversation: string; readonly entries: readonly Entry[]; readonly fresh: boolean }
   | { readonly type: "entry"; readonly entry: Entry; readonly seen: boolean }
   | { readonly type: "delta"; readonly conversation: string; readonly reply: string; readonly text: string }
-  | { readonly type: "typing"; readonly conversation: string; readonly typing: boolean }
-  | { readonly type: "list"; readonly list: State["list"] }
+  | { readonly type: "typing"; readonly conversation: string; readonly by: "agent" | "visitor"; readonly typing: boolean }
+  | { readonly type: "list"; readonly open: boolean }
+  | { readonly type: "searched"; readonly query: string }
+  | { readonly type: "found"; readonly query: string; readonly items: readonly Found[] }
+  | { readonly type: "unlisted" }
+  | { readonly type: "panel"; readonly panel: Panel | null }
+  | { readonly type: "trouble"; readonly text: string | null }
   | { readonly type: "code"; readonly form: CodeForm | null }
   | { readonly type: "proven"; readonly assurance: Assurance; readonly email: string }
   /** What a code had proven counts no more. */
@@ -119,12 +164,18 @@ const empty = {
   conversation: null,
   outbox: [],
   draft: "",
+  records: {},
+  listed: false,
+  marks: {},
+  unread: 0,
+  live: {},
+  blank: false,
+  sought: null,
   entries: [],
   loaded: false,
-  reply: null,
-  typing: false,
-  unread: 0,
   list: null,
+  panel: null,
+  trouble: null,
   code: null,
   proven: null,
 } satisfies Partial<State>;
@@ -141,6 +192,9 @@ export const initial: State = {
   theme: "auto",
   locale: "en",
 };
+
+/** Nothing looked for yet. */
+const list: List = { query: "", found: null, failed: false };
 
 /** Whose desk it is. Anonymous visitors of one page load are one owner: nothing told them apart. */
 const owner = (phase: Phase): string | null =>
@@ -159,16 +213,14 @@ export function reduce(state: State, change: Change): State {
       return locked(state, change.phase);
     case "forgotten":
       return { ...state, ...empty, held: null, greeting: "", link: "off", phase: { name: "idle" } };
-    case "link":
-      return {
-        ...state,
-        link: change.link,
-        reply: change.link === "lost" ? broken(state) : state.reply,
-      };
+    case "link": {
+      const live = change.link === "lost" ? Object.fromEntries(Object.entries(state.live).map(([id, each]) => [id, broken(each)])) : state.live;
+      return { ...state, link: change.link, live };
+    }
     case "online":
       return { ...state, online: change.online };
     case "shown":
-      return { ...state, open: change.open, unread: change.open ? 0 : state.unread };
+      return { ...state, open: change.open };
     case "preferences":
       return { ...state, theme: change.theme ?? state.theme, locale: change.locale ?? state.locale };
     case "composed":
@@ -180,22 +232,43 @@ export function reduce(state: State, change: Change): State {
     case "retried":
       return withOutgoing(state, change.id, { state: "sending" });
     case "conversation":
-      return conversationShown(state, change.conversation);
+      return conversationShown(state, change.conversation, change.blank ?? false, change.sought ?? null);
     case "begun":
-      return { ...state, conversation: change.conversation, loaded: true };
+      return withKnown({ ...state, conversation: change.conversation, loaded: true, blank: false }, withRecord(state, change.conversation));
+    case "records":
+      return { ...withKnown(state, withAll(state, change.conversations, state.conversation?.id ?? null)), listed: true };
+    case "record":
+      return withKnown(state, withRecord(state, change.conversation));
+    case "gone":
+      return gone(state, change.conversation);
+    case "looked":
+      return withKnown(state, readTo(state, state.conversation?.id ?? "", state.entries.at(-1)?.number ?? 0));
+    case "marked":
+      return withKnown(state, marked(state, change.conversation, change.upTo));
     case "entries":
       if (change.conversation !== state.conversation?.id) return state;
-      return { ...withEntries(change.fresh ? { ...state, entries: [], reply: broken(state) } : state, change.entries), loaded: true };
+      return { ...withEntries(change.fresh ? withLive({ ...state, entries: [] }, change.conversation, broken) : state, change.entries), loaded: true };
     case "entry":
       return arrived(state, change.entry, change.seen);
     case "delta":
-      return continued(state, change);
+      if (state.entries.some((entry) => entry.id === change.reply)) return state;
+      return withLive(state, change.conversation, (live) => continued(live, change.reply, change.text));
     case "typing":
-      return change.conversation === state.conversation?.id ? { ...state, typing: change.typing } : state;
+      return withLive(state, change.conversation, (live) => ({ ...live, [change.by === "agent" ? "typing" : "elsewhere"]: change.typing }));
     case "list":
-      return { ...state, list: change.list };
+      return { ...state, list: change.open ? list : null, panel: null, trouble: null };
+    case "searched":
+      return state.list ? { ...state, list: { ...list, query: change.query } } : state;
+    case "found":
+      return state.list?.query === change.query ? { ...state, list: { ...state.list, found: change.items, failed: false } } : state;
+    case "unlisted":
+      return state.list ? { ...state, list: { ...state.list, failed: true } } : state;
+    case "panel":
+      return { ...state, panel: change.panel, code: change.panel ? null : state.code, trouble: null };
+    case "trouble":
+      return { ...state, trouble: change.text };
     case "code":
-      return { ...state, code: change.form };
+      return { ...state, code: change.form, panel: change.form ? null : state.panel };
     case "proven":
       return state.phase.name === "live"
         ? { ...state, phase: { ...state.phase, assurance: change.assurance }, code: null, proven: change.email }
@@ -209,8 +282,29 @@ export function reduce(state: State, change: Change): State {
   }
 }
 
-/** Words may have been missed: what is there of the reply is not continued. */
-const broken = ({ reply }: State): Reply | null => reply && { ...reply, broken: true };
+/** What goes on in the conversation on screen. */
+export const liveOn = (state: State): Live => liveIn(state.live, state.conversation?.id);
+
+/** Something on screen has not been marked as read. */
+export function isUnseen({ phase, open, list, loaded, conversation, entries, marks }: State): boolean {
+  if (phase.name !== "live" || !open || list || !loaded || !conversation) return false;
+  const upTo = Math.max(conversation.read_to, marks[conversation.id] ?? 0);
+  return (entries.at(-1)?.number ?? 0) > upTo && entries.some((e) => e.kind === "message" && e.by !== "visitor" && e.number > upTo);
+}
+
+function withLive(state: State, conversation: string, next: (live: Live) => Live): State {
+  const { [conversation]: before = still, ...rest } = state.live;
+  const live = next(before);
+  if (live === before) return state;
+  const isStill = !live.reply && !live.typing && !live.elsewhere && !live.over;
+  return { ...state, live: isStill ? rest : { ...rest, [conversation]: live } };
+}
+
+/** The conversation on screen is one of those that are known; what is unread is counted here and nowhere else. */
+function withKnown(state: State, { records, marks }: Known): State {
+  const conversation = (state.conversation && records[state.conversation.id]) ?? state.conversation;
+  return { ...state, records, marks, conversation, unread: unreadIn(records) };
+}
 
 function signedIn(state: State, opened: Opened): State {
   const { assurance, contact = null, actor, test = false, claimed_email: claimedEmail = null } = opened;
@@ -218,19 +312,21 @@ function signedIn(state: State, opened: Opened): State {
   const next = { ...state, phase, agent: { ...state.agent, ...opened.agent }, greeting: opened.greeting, held: null };
   const before = owner(state.phase);
   const resumed = opened.conversation ?? null;
+  const known = (all: State): State => (resumed ? withKnown(all, withRecord(all, resumed)) : all);
   // Renewed, or signed in while chatting: what is on screen stays if the server kept it theirs (M1).
   if (before !== null) {
     if (before === owner(phase)) return next;
     const moved = state.conversation?.id === resumed?.id;
-    const rest = moved ? { code: null, proven: null } : { ...empty, draft: state.draft };
-    return { ...next, ...rest, conversation: resumed };
+    const { records, marks, unread, listed, list: noList, code, proven } = empty;
+    const rest = moved ? { records, marks, unread, listed, list: noList, code, proven } : { ...empty, draft: state.draft };
+    return known({ ...next, ...rest, conversation: resumed });
   }
   const { held } = state;
   if (held && held.owner === owner(phase)) {
-    return { ...next, ...empty, conversation: held.conversation ?? resumed, outbox: held.outbox, draft: held.draft };
+    return known({ ...next, ...empty, conversation: held.conversation ?? resumed, outbox: held.outbox, draft: held.draft });
   }
   // Nothing of anybody was on screen; what was written since is this visitor's.
-  return { ...next, ...empty, conversation: resumed, outbox: state.outbox, draft: state.draft };
+  return known({ ...next, ...empty, conversation: resumed, outbox: state.outbox, draft: state.draft });
 }
 
 function locked(state: State, phase: Phase): State {
@@ -240,9 +336,16 @@ function locked(state: State, phase: Phase): State {
   return who === null ? { ...gone, outbox, draft } : { ...gone, held: { owner: who, conversation, outbox, draft } };
 }
 
-function conversationShown(state: State, conversation: Conversation | null): State {
-  if (conversation?.id === state.conversation?.id && conversation) return { ...state, conversation, list: null };
-  return { ...state, conversation, outbox: [], entries: [], loaded: conversation === null, reply: null, typing: false, list: null };
+function conversationShown(state: State, conversation: Conversation | null, blank: boolean, sought: number | null): State {
+  const known = conversation ? withKnown(state, withRecord(state, conversation)) : state;
+  const shown = { ...known, blank, sought, list: null, panel: null, trouble: null };
+  if (conversation && conversation.id === state.conversation?.id) return shown;
+  return { ...shown, conversation: conversation && (known.records[conversation.id] ?? null), outbox: [], entries: [], loaded: conversation === null };
+}
+
+function gone(state: State, conversation: string): State {
+  const next = withKnown(withLive(state, conversation, () => still), withoutRecord(state, conversation));
+  return state.conversation?.id === conversation ? { ...next, conversation: null, outbox: [], entries: [], loaded: true } : next;
 }
 
 function withOutgoing(state: State, id: string, how: Pick<Outgoing, "state" | "problem">): State {
@@ -252,37 +355,21 @@ function withOutgoing(state: State, id: string, how: Pick<Outgoing, "state" | "p
   };
 }
 
-const isMessage = (entry: Entry): entry is MessageEntry => entry.kind === "message";
-
 function withEntries(state: State, arriving: readonly Entry[]): State {
   // A reconnect replays entries we may already have; the newest copy of a number counts.
   const byNumber = new Map(state.entries.map((entry) => [entry.number, entry]));
   for (const entry of arriving) byNumber.set(entry.number, entry);
   const entries = [...byNumber.values()].toSorted((a, b) => a.number - b.number);
-  const stored = new Set(entries.filter(isMessage).map((entry) => entry.client_id));
-  const whole = entries.some((entry) => entry.id === state.reply?.id);
-  return {
-    ...state,
-    entries,
-    outbox: state.outbox.filter((o) => !stored.has(o.id)),
-    reply: whole ? null : state.reply,
-  };
+  const stored = new Set(entries.map((entry) => (entry.kind === "message" ? entry.client_id : undefined)));
+  const next = { ...state, entries, outbox: state.outbox.filter((o) => !stored.has(o.id)) };
+  const reply = liveOn(state).reply?.id;
+  return state.conversation && entries.some((entry) => entry.id === reply)
+    ? withLive(next, state.conversation.id, (live) => ({ ...live, reply: null }))
+    : next;
 }
 
 function arrived(state: State, entry: Entry, seen: boolean): State {
-  const fromOthers = isMessage(entry) && entry.by !== "visitor";
-  const known = state.entries.some((e) => e.number === entry.number && e.conversation === entry.conversation);
-  const unread = fromOthers && !seen && !known ? state.unread + 1 : state.unread;
-  if (entry.conversation !== state.conversation?.id) return { ...state, unread };
-  const ends = fromOthers || (entry.kind === "status" && entry.status !== "continued_from_before_sign_in");
-  const next = withEntries(state, [entry]);
-  return { ...next, unread, typing: ends ? false : next.typing, reply: ends && entry.kind === "status" ? null : next.reply };
-}
-
-function continued(state: State, delta: { conversation: string; reply: string; text: string }): State {
-  if (delta.conversation !== state.conversation?.id) return state;
-  if (state.entries.some((entry) => entry.id === delta.reply)) return state;
-  const { reply } = state;
-  if (reply?.id !== delta.reply) return { ...state, typing: false, reply: { id: delta.reply, text: delta.text, broken: false } };
-  return { ...state, reply: { ...reply, text: reply.text + delta.text } };
+  const known = withKnown(state, withWords(state, entry, seen));
+  const next = withLive(known, entry.conversation, (live) => settled(live, entry));
+  return entry.conversation === state.conversation?.id ? withEntries(next, [entry]) : next;
 }

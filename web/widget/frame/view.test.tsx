@@ -1,54 +1,13 @@
 // @vitest-environment happy-dom
-import { render } from "preact";
 import { act } from "preact/test-utils";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Agent, Contact, Entry, MessageEntry } from "../../protocol/index.ts";
+import { describe, expect, it } from "vitest";
+import type { Entry } from "../../protocol/index.ts";
+import { agent, button, conversation, done, happens, onScreen, root, sarah, says, shows, signsIn } from "../testing/screen.tsx";
 import type { Change, CodeForm, Phase } from "./state.ts";
-import { Store } from "./store.ts";
-import { App } from "./view.tsx";
-import type { Actions } from "./view/actions.ts";
 
-const agent: Agent = { id: "agt_1", environment: "production", name: "Ada", suggestions: ["Where is my order?"], sign_in_url: "https://shop.example/login", appearance: { accent: null, position: "right" } };
 const known = { ...agent, greeting: "Hi", enforcement: "optional" };
-const sarah: Contact = { id: "cnt_sarah", name: "Sarah Miller" };
-const conversation = { id: "cnv_1", title: null, opened_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z", closed_at: null, last_message: null, from_before_sign_in: true };
 
-const says = (by: MessageEntry["by"], text: string, more: Partial<MessageEntry> = {}): MessageEntry => ({
-  id: `msg_${text.length}`, conversation: "cnv_1", number: text.length, at: "2026-01-01T00:00:00Z", kind: "message", by, text, ...more,
-});
-
-let done: string[];
-let root: HTMLElement;
-let store: Store;
-
-/** Events that handlers are called with are not what was done. */
-const note = (name: string) => (arg?: unknown) => void done.push(typeof arg === "string" ? `${name} ${arg}` : name);
-const actions: Actions = {
-  send: note("send"), retryMessage: note("retryMessage"), compose: note("compose"), close: note("close"), retryIdentity: note("retryIdentity"),
-  openList: note("openList"), closeList: note("closeList"), show: note("show"), notMine: note("notMine"),
-  openCode: note("openCode"), closeCode: note("closeCode"), sendCode: note("sendCode"), mendAddress: note("mendAddress"), verifyCode: note("verifyCode"),
-};
-
-const happens = (...changes: readonly Change[]) => act(() => changes.forEach(store.dispatch));
-const signsIn = (contact: Contact | null, of: Agent = agent): Change => ({
-  type: "signed_in",
-  opened: { session: "s", expires_at: "", assurance: contact ? "verified" : "anonymous", greeting: contact ? "Hi Sarah" : "Hi", agent: of, ...(contact && { contact, conversation }) },
-});
-const shows = (...entries: readonly Entry[]): Change => ({ type: "entries", conversation: "cnv_1", entries, fresh: true });
-const button = (name: string) => [...root.querySelectorAll("button")].find((b) => b.textContent === name || b.getAttribute("aria-label") === name);
-
-beforeEach(() => {
-  done = [];
-  store = new Store();
-  root = document.createElement("div");
-  document.body.append(root);
-  act(() => render(<App store={store} actions={actions} />, root));
-});
-
-afterEach(() => {
-  render(null, root);
-  root.remove();
-});
+onScreen();
 
 describe("what others wrote", () => {
   const hostile = '<img src=x onerror=alert(1)><script>alert(2)</script> <b style="color:red">x</b> ![p](https://evil.example/p.gif) [x](javascript:alert(3))';

@@ -16,5 +16,5 @@ await build({
 const { startDev } = await import(outfile);
 await rm(outfile);
 const { site, fake } = await startDev({ chat: 7170, site: 7171 });
-fake.pace = 60;
+fake.talk.pace = 60;
 process.stdout.write(`the widget against a FAKE server: ${site}\n`);

@@ -7,13 +7,12 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { randomUUID } from "node:crypto";
-import type { Agent, Contact, Conversation, Entry, Opened, Problem, ProofPolicy, PublicAgent, SessionView } from "../../protocol/index.ts";
+import type { Agent, Contact, Opened, Problem, ProofPolicy, PublicAgent, SessionView } from "../../protocol/index.ts";
 import type { PublicKey } from "../frame/proof.ts";
 import { Proofs, thumbprint } from "./proofs.ts";
+import { Talk, type Owner, type Reply } from "./talk.ts";
 
-type Owner = { name: string; proof?: string | null; contact: Contact | null; number: number; epoch: string; log: { id: string; event: string; data: unknown }[] };
 type Held = { owner: Owner; visitor: string | null; key: string | null };
-type Thread = { owner: Owner; record: Conversation; entries: Entry[] };
 type Stream = { session: string; owner: Owner; response: ServerResponse };
 type Body = Record<string, string> & { key?: PublicKey };
 /** One answer that a test wants instead of the usual one. */
@@ -60,16 +59,13 @@ export class FakeServer {
   /** How long sessions last, and when they want to be renewed, in seconds. */
   lasts = 25 * 60;
   renewsAfter = 10 * 60;
-  /** Words the next replies consist of; the last one repeats. */
-  replies: string[] = ["You can send anything back within **30 days**, free of charge. See our returns page [1]."];
-  /** Milliseconds between two pieces of a reply. */
-  pace = 0;
+  readonly talk = new Talk((...told) => this.#tell(...told), (...told) => this.#whisper(...told), no);
   #server: Server;
   #sessions = new Map<string, Held>();
   #owners = new Map<string, Owner>();
-  #threads = new Map<string, Thread>();
   #streams = new Set<Stream>();
   #traps: Trap[] = [];
+  #away = new Set<string>();
   #count = 0;
 
   constructor(private readonly pages: (request: IncomingMessage, response: ServerResponse) => boolean = () => false) {
@@ -116,6 +112,16 @@ export class FakeServer {
     }
   }
 
+  /** The device of that session is off the network, from now on and until it is `back`. */
+  away(session: string): void {
+    this.#away.add(session);
+    for (const stream of this.#streams) if (stream.session === session) stream.response.destroy();
+  }
+
+  back(session: string): void {
+    this.#away.delete(session);
+  }
+
   /** Streams that are open. */
   get streams(): number {
     return this.#streams.size;
@@ -125,10 +131,9 @@ export class FakeServer {
     return [...this.#sessions.keys()];
   }
 
-  /** Something an operator says in the latest conversation of a subject. */
-  say(subject: string, text: string): void {
-    const thread = [...this.#threads.values()].findLast((t) => t.owner.contact?.id === `cnt_${subject}`);
-    if (thread) this.#append(thread, { kind: "message", by: "operator", text });
+  /** Something an operator says in the latest conversation of a subject, or in that one. */
+  say(subject: string, text: string, conversation?: string): void {
+    this.talk.say(`cnt_${subject}`, text, conversation);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -144,6 +149,7 @@ export class FakeServer {
     const { dpop } = request.headers;
     const session = request.headers.authorization?.replace("Bearer ", "") ?? null;
     const method = request.method ?? "GET";
+    if (session !== null && this.#away.has(session)) return void response.destroy();
     this.seen.push({ method, path: url.pathname, session, proof: typeof dpop === "string" ? dpop : null, body });
     response.setHeader("dpop-nonce", this.proofs.nonce);
     const at = this.#traps.findIndex((trap) => trap.method === method && trap.path.test(url.pathname));
@@ -152,11 +158,11 @@ export class FakeServer {
       if (trap?.act === "drop") return void response.destroy();
       if (typeof trap?.act === "function") await trap.act();
       else if (trap) throw new No(trap.act.status, trap.act.error);
-      const [status, answer] = this.#route(method, url, session, body, request, response);
+      const [status, answer, headers] = this.#route(method, url, session, body, request, response);
       if (status === 0) return;
       if (url.pathname === "/v1/session/identity") await new Promise((resolve) => setTimeout(resolve, 20));
-      response.writeHead(status, { "content-type": "application/json" });
-      response.end(answer === undefined ? undefined : JSON.stringify(answer));
+      response.writeHead(status, { "content-type": "application/json", ...headers });
+      response.end(typeof answer === "string" || answer === undefined ? answer : JSON.stringify(answer));
     } catch (error) {
       const refused = error instanceof No ? error : no(500, "internal", String(error));
       response.writeHead(refused.status, { "content-type": "application/json" });
@@ -164,7 +170,7 @@ export class FakeServer {
     }
   }
 
-  #route(method: string, url: URL, session: string | null, body: Body, request: IncomingMessage, response: ServerResponse): [number, unknown?] {
+  #route(method: string, url: URL, session: string | null, body: Body, request: IncomingMessage, response: ServerResponse): Reply {
     const path = url.pathname;
     if (method === "GET" && path.startsWith("/v1/agents/")) return [200, this.public];
     if (method === "POST" && path === "/v1/sessions") return [201, this.#open(body, this.#boundTo(request, body))];
@@ -182,7 +188,8 @@ export class FakeServer {
       this.#stream(session, held.owner, request, response);
       return [0];
     }
-    return this.#conversations(method, url, held.owner, body);
+    if (path === "/v1/visitor" && method === "DELETE") return this.#forget(held.owner);
+    return this.talk.answer(method, url, held.owner, session, body);
   }
 
   #verified(owner: Owner, code: string): SessionView {
@@ -191,35 +198,12 @@ export class FakeServer {
     return { expires_at: inSeconds(this.lasts), assurance: owner.contact ? "verified" : "code", proven: { email: String(sent), expires_at: inSeconds(1800) } };
   }
 
-  #conversations(method: string, url: URL, owner: Owner, body: Body): [number, unknown?] {
-    const [, , , id = "", rest] = url.pathname.split("/");
-    if (id === "") {
-      if (method === "POST") return [201, this.#begin(owner).record];
-      const items = [...this.#threads.values()].filter((t) => t.owner === owner).map((t) => t.record);
-      return [200, { items: items.toReversed(), next: null }];
-    }
-    const thread = this.#threads.get(id);
-    if (thread?.owner !== owner) throw no(404, "not_found", "no such conversation");
-    switch (rest) {
-      case undefined:
-        return [200, thread.record];
-      case "entries":
-        return [200, this.#page(thread, url)];
-      case "messages":
-        return [202, this.#post(thread, body["id"] ?? "", body["text"] ?? "")];
-      case "not-mine":
-        this.#threads.delete(id);
-        this.#tell(owner, "status", { conversation: id, status: "split" });
-        return [204];
-      default:
-        throw no(404, "not_found", "no such page");
-    }
-  }
-
-  #page(thread: Thread, url: URL) {
-    const limit = Number(url.searchParams.get("limit") ?? 20);
-    const later = thread.entries.filter((e) => e.number > Number(url.searchParams.get("after") ?? 0));
-    return { items: later.slice(0, limit), next: later.length > limit ? "more" : null };
+  #forget(owner: Owner): Reply {
+    if (this.actor !== null && owner.contact) throw no(403, "actor_may_not", "only the visitor may");
+    this.talk.forget(owner);
+    this.#owners.delete(owner.name);
+    for (const [session, held] of this.#sessions) if (held.owner === owner) this.#endSession(session, "session_revoked");
+    return [204];
   }
 
   #subject(token: string): Contact {
@@ -276,21 +260,16 @@ export class FakeServer {
     return this.#opened({ owner, visitor: null, key: held.key });
   }
 
-  /** The anonymous visitor's open conversation, or else their latest, goes over to the contact. */
+  /** The anonymous visitor's conversation goes over to the contact. */
   #move(from: Owner, to: Owner, open: string | undefined): void {
-    const theirs = [...this.#threads.values()].filter((t) => t.owner === from);
-    const thread = open === undefined ? theirs.at(-1) : theirs.find((t) => t.record.id === open);
+    this.talk.move(from, to, open);
     this.#owners.delete(from.name);
-    if (!thread || thread.entries.length === 0) return;
-    thread.owner = to;
-    thread.record = { ...thread.record, from_before_sign_in: true };
-    this.#append(thread, { kind: "status", status: "continued_from_before_sign_in", text: "Continued from before you signed in" });
   }
 
   #opened(held: Held, session = `mtd_session_${++this.#count}`): Opened {
     this.#sessions.set(session, held);
     const { owner, visitor } = held;
-    const thread = [...this.#threads.values()].findLast((t) => t.owner === owner);
+    const conversation = this.talk.latest(owner);
     const first = owner.contact?.name?.split(" ")[0];
     return {
       session,
@@ -302,7 +281,7 @@ export class FakeServer {
       ...(owner.contact && this.claimedEmail !== null && { claimed_email: this.claimedEmail }),
       ...(visitor !== null && { visitor }),
       greeting: first ? `Hi ${first}, how can I help you today?` : "Hi, how can I help you today?",
-      ...(thread && { conversation: thread.record }),
+      ...(conversation && { conversation }),
       agent: this.agent,
     };
   }
@@ -316,69 +295,14 @@ export class FakeServer {
     }
   }
 
-  #begin(owner: Owner): Thread {
-    const now = new Date().toISOString();
-    const id = `cnv_${++this.#count}`;
-    const record: Conversation = { id, title: null, opened_at: now, updated_at: now, closed_at: null, last_message: null, from_before_sign_in: false };
-    const thread = { owner, record, entries: [] };
-    this.#threads.set(id, thread);
-    return thread;
-  }
-
-  #append(thread: Thread, fields: Record<string, unknown> & { kind: string }): Entry {
-    const at = new Date().toISOString();
-    const entry = { id: `msg_${++this.#count}`, conversation: thread.record.id, number: thread.entries.length + 1, at, ...fields } as unknown as Entry;
-    thread.entries.push(entry);
-    if (entry.kind === "message") {
-      const { by, text } = entry;
-      thread.record = { ...thread.record, title: thread.record.title ?? text, updated_at: at, last_message: { by, text, at } };
-    }
-    this.#tell(thread.owner, "entry", entry);
-    return entry;
-  }
-
-  #post(thread: Thread, id: string, text: string): { entry: Entry; duplicate: boolean } {
-    const known = thread.entries.find((e) => e.kind === "message" && e.client_id === id);
-    if (known) return { entry: known, duplicate: true };
-    const entry = this.#append(thread, { kind: "message", by: "visitor", text, client_id: id });
-    void this.#turn(thread, text);
-    return { entry, duplicate: false };
-  }
-
-  async #turn(thread: Thread, text: string): Promise<void> {
-    const conversation = thread.record.id;
-    const wait = () => new Promise((resolve) => setTimeout(resolve, this.pace));
-    this.#whisper(thread.owner, "typing", { conversation, by: "agent", typing: true });
-    await wait();
-    if (/order/i.test(text)) await this.#lookUp(thread, wait);
-    const reply = `msg_${++this.#count}`;
-    const words = (this.replies.length > 1 ? this.replies.shift() : this.replies[0]) ?? "";
-    for (const piece of words.match(/\S+\s*/g) ?? []) {
-      this.#whisper(thread.owner, "delta", { conversation, reply, text: piece });
-      await wait();
-    }
-    const citations = words.includes("[1]") ? [{ number: 1, title: "Returns and refunds", url: "https://shop.example/help/returns" }] : [];
-    this.#append(thread, { kind: "message", id: reply, by: "agent", text: words, citations });
-    this.#whisper(thread.owner, "typing", { conversation, by: "agent", typing: false });
-  }
-
-  async #lookUp(thread: Thread, wait: () => Promise<unknown>): Promise<void> {
-    const call = `call_${++this.#count}`;
-    const about = { kind: "call", call, action: "order_status" };
-    this.#append(thread, { ...about, phase: "started", label: "Looking up your orders…", details: [["Order number", "A-10001"]] });
-    await wait();
-    const details = [["Status", "On its way, arrives Thursday"]];
-    this.#append(thread, { ...about, phase: "finished", label: "Looked up your orders", outcome: "succeeded", details });
-  }
-
   #tell(owner: Owner, event: string, data: unknown): void {
     const told = { id: `${owner.epoch}:${++owner.number}`, event, data };
     owner.log.push(told);
     for (const stream of this.#streams) if (stream.owner === owner) write(stream.response, told);
   }
 
-  #whisper(owner: Owner, event: string, data: unknown): void {
-    for (const stream of this.#streams) if (stream.owner === owner) write(stream.response, { event, data });
+  #whisper(owner: Owner, event: string, data: unknown, except?: string): void {
+    for (const stream of this.#streams) if (stream.owner === owner && stream.session !== except) write(stream.response, { event, data });
   }
 
   #stream(session: string, owner: Owner, request: IncomingMessage, response: ServerResponse): void {

@@ -43,6 +43,8 @@ export class Tab {
   /** What the page answers when it is asked who is logged in. */
   page: (reason: Reason) => Answer | Promise<Answer> = () => ({ kind: "none" });
   readonly #others: Others;
+  #present = true;
+  #listeners: (() => void)[] = [];
 
   constructor(base: string, browser = new Browser(), channel: string = crypto.randomUUID(), nonce?: string) {
     this.#others = new Others(channel);
@@ -53,7 +55,7 @@ export class Tab {
       keyring: new Keyring("maitred:agt_fake:production", () => browser.databases, 500_000),
       others: this.#others,
       place: { agent: "agt_fake", environment: "production", page_origin: "https://shop.example" },
-      attention: { present: () => true, changed: () => undefined },
+      attention: { present: () => this.#present, changed: (listener) => void this.#listeners.push(listener) },
       attended: () => Promise.resolve(),
       page: {
         emit: (name, detail = {}) => void this.told.push({ name, detail }),
@@ -86,6 +88,12 @@ export class Tab {
 
   opens(): Promise<unknown> {
     return this.chat.hear({ type: "shown", open: true });
+  }
+
+  /** Somebody looks at this tab, or nobody. */
+  looks(present: boolean): void {
+    this.#present = present;
+    for (const listener of this.#listeners) listener();
   }
 
   /** Waits until `holds`; a test's time limit ends the waiting. */

@@ -1,4 +1,4 @@
-import type { Conversation } from "../../../protocol/index.ts";
+import type { Conversation, TranscriptFormat } from "../../../protocol/index.ts";
 
 /** What the visitor can do. The view calls these and changes nothing itself. */
 export type Actions = {
@@ -9,7 +9,19 @@ export type Actions = {
   readonly retryIdentity: () => void;
   readonly openList: () => void;
   readonly closeList: () => void;
-  readonly show: (conversation: Conversation | null) => void;
+  readonly search: (query: string) => void;
+  /** Opens a conversation, at the entry that was searched for, or a blank page. */
+  readonly show: (conversation: Conversation | null, sought?: number) => void;
+  readonly stop: () => void;
+  readonly askTitle: () => void;
+  readonly rename: (title: string) => void;
+  readonly end: () => void;
+  readonly reopen: () => void;
+  readonly rate: (score: number, comment: string | null) => void;
+  readonly download: (format: TranscriptFormat) => void;
+  readonly askForget: () => void;
+  readonly forget: () => void;
+  readonly leavePanel: () => void;
   readonly notMine: () => void;
   readonly openCode: () => void;
   readonly closeCode: () => void;

@@ -1,5 +1,6 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { State } from "../state.ts";
+import { isAnswering } from "../live.ts";
+import { liveOn, type State } from "../state.ts";
 import { words } from "../words.ts";
 import type { Actions } from "./actions.ts";
 import { Icon } from "./icons.tsx";
@@ -8,9 +9,11 @@ import { Icon } from "./icons.tsx";
 const MAX = 8000;
 
 export function Composer({ state, actions }: { state: State; actions: Actions }) {
-  const { draft, online, open, list } = state;
-  const wanted = open && !list && !state.code;
+  const { draft, online, open, list, code, panel, conversation } = state;
+  const wanted = open && !list && !code && !panel;
   const field = useRef<HTMLTextAreaElement>(null);
+  const form = useRef<HTMLFormElement>(null);
+  const answering = isAnswering(liveOn(state));
   useLayoutEffect(() => {
     const area = field.current;
     if (!area) return;
@@ -20,6 +23,10 @@ export function Composer({ state, actions }: { state: State; actions: Actions })
   useLayoutEffect(() => {
     if (wanted) field.current?.focus();
   }, [wanted]);
+  useLayoutEffect(() => {
+    // Who has stopped the answer, or waited for it on the button, goes on writing.
+    if (!answering && form.current?.contains(document.activeElement)) field.current?.focus();
+  }, [answering]);
 
   const ready = online && draft.trim() !== "";
   const send = () => {
@@ -31,11 +38,15 @@ export function Composer({ state, actions }: { state: State; actions: Actions })
     event.preventDefault();
     send();
   };
+  const hint = conversation && conversation.closed_at !== null ? words.composingAgain : words.composing;
   return (
-    <form class="composer" onSubmit={(event) => { event.preventDefault(); send(); }}>
-      <textarea ref={field} rows={1} dir="auto" maxLength={MAX} value={draft} aria-label={words.compose} placeholder={words.composing}
+    <form class="composer" ref={form} onSubmit={(event) => { event.preventDefault(); send(); }}>
+      <textarea ref={field} rows={1} dir="auto" maxLength={MAX} value={draft} aria-label={words.compose} placeholder={hint}
         enterkeyhint="send" onInput={(event) => actions.compose(event.currentTarget.value)} onKeyDown={onKeyDown} />
-      <button type="submit" class="send" aria-label={words.send} disabled={!ready}><Icon name="send" /></button>
+      {answering && ready && <button type="button" class="send quiet" aria-label={words.stop} onClick={actions.stop} data-stop><Icon name="stop" /></button>}
+      {answering && !ready
+        ? <button type="button" key="do" class="send" aria-label={words.stop} disabled={!online} onClick={actions.stop} data-stop><Icon name="stop" /></button>
+        : <button type="submit" key="do" class="send" aria-label={words.send} disabled={!ready}><Icon name="send" /></button>}
     </form>
   );
 }

@@ -1,6 +1,7 @@
 import type { CallEntry, Conversation, Entry, MessageEntry } from "../../../protocol/index.ts";
 import { closed } from "../markdown.ts";
-import type { Outgoing, Reply } from "../state.ts";
+import type { Reply } from "../live.ts";
+import type { Outgoing } from "../state.ts";
 import { words } from "../words.ts";
 import { Icon } from "./icons.tsx";
 import { Cite, Markdown } from "./markdown.tsx";
@@ -37,10 +38,10 @@ function Time({ at, locale }: { at: string; locale: string }) {
   return <time dateTime={at}>{clock.format(date)}</time>;
 }
 
-export function Message({ entry, locale }: { entry: MessageEntry; locale: string }) {
+export function Message({ entry, locale, sought = false }: { entry: MessageEntry; locale: string; sought?: boolean }) {
   const { by, text, citations = [] } = entry;
   return (
-    <div class={`message ${by}`} data-entry="message" data-by={by}>
+    <div class={sought ? `message ${by} sought` : `message ${by}`} data-entry="message" data-by={by} data-number={entry.number}>
       <span class="sr">{words.from[by]}: </span>
       <div class="bubble" dir="auto">{by === "visitor" ? text : <Markdown text={text} citations={citations} />}</div>
       {citations.length > 0 && (
@@ -114,10 +115,12 @@ export function CallLine({ entry }: { entry: CallEntry }) {
   );
 }
 
-export function Line({ entry, conversation, locale, notMine }: { entry: Entry; conversation: Conversation | null; locale: string; notMine: () => void }) {
+type LineProps = { readonly entry: Entry; readonly conversation: Conversation | null; readonly locale: string; readonly sought: boolean; readonly notMine: () => void };
+
+export function Line({ entry, conversation, locale, sought, notMine }: LineProps) {
   switch (entry.kind) {
     case "message":
-      return <Message entry={entry} locale={locale} />;
+      return <Message entry={entry} locale={locale} sought={sought} />;
     case "call":
       return <CallLine entry={entry} />;
     case "status": {

@@ -13,13 +13,14 @@ export function Gate({ state, actions }: { state: State; actions: Actions }) {
     );
   }
   const signIn = text.signIn ? safeHref(state.agent?.sign_in_url ?? "") : null;
+  const isErased = state.phase.name === "erased";
   return (
     <div class="gate" role="alert">
-      <span class="lock"><Icon name={text.signIn ? "lock" : "cross"} /></span>
+      <span class="lock"><Icon name={isErased ? "done" : text.signIn ? "lock" : "cross"} /></span>
       <h2>{text.title}</h2>
       <p>{text.body}</p>
       {signIn && <a class="button" href={signIn} target="_top" rel="noopener">{words.signIn}</a>}
-      {text.again && <button type="button" class={signIn ? "button quiet" : "button"} onClick={actions.retryIdentity}>{words.tryAgain}</button>}
+      {text.again && <button type="button" class={signIn ? "button quiet" : "button"} onClick={actions.retryIdentity}>{isErased ? words.startOver : words.tryAgain}</button>}
     </div>
   );
 }
@@ -39,6 +40,8 @@ function sentences(phase: Phase): Sentences | null {
       const denied = phase.code === "origin_not_allowed" || phase.code === "not_found";
       return { title: words.failedTitle, body: denied ? words.denied : words.failed, signIn: false, again: !denied };
     }
+    case "erased":
+      return { title: words.erasedTitle, body: words.erased, signIn: false, again: true };
     case "idle":
     case "connecting":
     case "live":

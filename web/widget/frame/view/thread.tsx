@@ -1,6 +1,6 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { safeHref } from "../markdown.ts";
-import type { State } from "../state.ts";
+import { liveOn, type State } from "../state.ts";
 import { words } from "../words.ts";
 import type { Actions } from "./actions.ts";
 import { offersCode } from "./code.tsx";
@@ -11,7 +11,8 @@ import { folded, Line, Pending, Streaming, Typing } from "./entries.tsx";
 const NEAR = 80;
 
 export function ThreadView({ state, actions }: { state: State; actions: Actions }) {
-  const { entries, outbox, reply, typing, greeting, conversation, agent, phase, locale, code } = state;
+  const { entries, outbox, greeting, conversation, agent, phase, locale, code, sought, loaded } = state;
+  const { reply, typing } = liveOn(state);
   const box = useRef<HTMLDivElement>(null);
   const follows = useRef(true);
   const mine = outbox.length;
@@ -19,12 +20,20 @@ export function ThreadView({ state, actions }: { state: State; actions: Actions 
   useLayoutEffect(() => {
     const element = box.current;
     if (element && follows.current) element.scrollTop = element.scrollHeight;
-  }, [entries, reply, typing, code, state.open]);
+  }, [entries, reply, typing, code, state.panel, conversation, state.open]);
   useLayoutEffect(() => {
     // Who writes wants to see what they wrote.
     const element = box.current;
     if (element && mine > 0) element.scrollTop = element.scrollHeight;
   }, [mine]);
+
+  useLayoutEffect(() => {
+    // Who came by a search wants to see what was found.
+    const found = sought === null || !loaded ? null : box.current?.querySelector(`[data-number="${sought}"]`);
+    if (!found) return;
+    follows.current = false;
+    found.scrollIntoView({ block: "center" });
+  }, [sought, loaded, conversation?.id]);
 
   const onScroll = () => {
     const element = box.current;
@@ -38,14 +47,14 @@ export function ThreadView({ state, actions }: { state: State; actions: Actions 
   return (
     <Confirming.Provider value={offersCode(state) && !code ? actions.openCode : null}>
       <div class="thread" ref={box} onScroll={onScroll} role="log" aria-live="polite" aria-label={words.messages} tabIndex={0}
-        aria-busy={conversation !== null && !state.loaded}>
+        aria-busy={conversation !== null && !loaded}>
         {greeting !== "" && (
           <div class="message agent greeting" data-greeting>
             <div class="bubble" dir="auto">{greeting}</div>
           </div>
         )}
         {folded(entries).map((entry) => (
-          <Line key={entry.kind === "call" ? entry.call : entry.id} entry={entry} conversation={conversation} locale={locale} notMine={actions.notMine} />
+          <Line key={entry.kind === "call" ? entry.call : entry.id} entry={entry} conversation={conversation} locale={locale} sought={entry.number === sought} notMine={actions.notMine} />
         ))}
         {streaming && <Streaming reply={reply} />}
         {!streaming && (typing || reply !== null) && <Typing />}
