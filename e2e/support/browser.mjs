@@ -96,7 +96,17 @@ function watch(names) {
  * @param {Storage} [storage]
  */
 export async function newProfile(t, storage = "partitioned") {
-  const context = await (await launched(storage)).newContext({ viewport: { width: 1280, height: 900 } });
+  return newProfileWith(t, storage, { viewport: { width: 1280, height: 900 } });
+}
+
+/** A profile on a phone. @param {Test} t */
+export async function newPhone(t) {
+  return newProfileWith(t, "partitioned", { viewport: { width: 390, height: 760 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+}
+
+/** @param {Test} t @param {Storage} storage @param {import("playwright-core").BrowserContextOptions} options */
+async function newProfileWith(t, storage, options) {
+  const context = await (await launched(storage)).newContext(options);
   afterwards(t, () => context.close());
   context.setDefaultTimeout(20_000);
   return new Profile(context);

@@ -19,6 +19,11 @@ export class Chat {
     this.calls = this.view.locator("[data-entry=call]");
     this.statuses = this.view.locator("[data-entry=status]");
     this.streaming = this.view.locator("[data-streaming]");
+    this.elsewhere = this.view.locator("[data-elsewhere]");
+    this.topic = this.view.locator("[data-topic]");
+    this.ended = this.view.locator("[data-ended]");
+    this.rows = this.view.locator(".list li");
+    this.search = this.view.getByRole("searchbox");
   }
 
   /** Messages that are stored. @param {"visitor" | "agent"} by */
@@ -29,6 +34,34 @@ export class Chat {
   async open() {
     await this.page.getByRole("button", { name: /^Open chat/ }).click();
     await this.view.locator(".chat").waitFor();
+  }
+
+  async close() {
+    await this.view.getByRole("button", { name: "Close chat" }).click();
+    await this.launcher.and(this.page.locator("[aria-expanded=false]")).waitFor();
+  }
+
+  /** Picks something from the menu. @param {...string} items one after the other */
+  async menu(...items) {
+    await this.view.getByRole("button", { name: "Menu" }).click();
+    for (const name of items) await this.view.locator(".sheet").getByRole("button", { name }).click();
+  }
+
+  /** What the launcher says is unread: a number, or nothing. */
+  async badge() {
+    return this.launcher.locator("b").innerText();
+  }
+
+  /** @param {string} badge the whole of it; empty is none */
+  async hasBadge(badge) {
+    await until(`the badge “${badge}”`, async () => (await this.badge()) === badge);
+  }
+
+  /** The list as it reads, each conversation's title with what is unread behind it. */
+  async listed() {
+    return this.rows.evaluateAll((rows) =>
+      rows.map((row) => [row.querySelector("b").innerText, row.querySelector(".count")?.firstChild.nodeValue].filter(Boolean).join(" +")),
+    );
   }
 
   /** @param {string} greeting the whole of it */
