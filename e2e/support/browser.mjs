@@ -99,6 +99,11 @@ export async function newProfile(t, storage = "partitioned") {
   return newProfileWith(t, storage, { viewport: { width: 1280, height: 900 } });
 }
 
+/** A profile whose network can be cut. @param {Test} t @param {import("./lid.mjs").Lid} lid */
+export async function newLaptop(t, lid) {
+  return newProfileWith(t, "partitioned", { viewport: { width: 1280, height: 900 }, proxy: { server: lid.url } });
+}
+
 /** A profile on a phone. @param {Test} t */
 export async function newPhone(t) {
   return newProfileWith(t, "partitioned", { viewport: { width: 390, height: 760 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { newPhone, newProfile } from "../support/browser.mjs";
-import { GREETING, greetingFor } from "../support/chat.mjs";
+import { newLaptop, newPhone, newProfile } from "../support/browser.mjs";
+import { greetingFor } from "../support/chat.mjs";
+import { Lid } from "../support/lid.mjs";
 import { SARAH } from "../support/shop.mjs";
-import { Barrier, Site, startFor } from "../support/site.mjs";
+import { Site, startFor } from "../support/site.mjs";
 import { tokenFor } from "../support/tokens.mjs";
 import { until } from "../support/until.mjs";
 
@@ -33,7 +34,7 @@ async function threeDevices(t) {
   const shop = await shopWithChat(t);
   const profiles = [await newProfile(t), await newProfile(t), await newPhone(t)];
   const [desk, laptop, phone] = await Promise.all(profiles.map((profile) => sarahOn(profile, shop.site)));
-  return { ...shop, profiles, desk, laptop, phone, all: [desk, laptop, phone] };
+  return { ...shop, desk, laptop, phone, all: [desk, laptop, phone] };
 }
 
 const nothingWentWrong = (...tabs) => {
@@ -76,7 +77,7 @@ test("three devices of one visitor: words, marks, badges, typing, names and endi
 
   // A name, an ending, a rating, and a word that opens it again.
   await laptop.chat.menu("Rename");
-  await laptop.chat.view.getByLabel("Name").fill("Stories and shoes");
+  await laptop.chat.view.getByRole("textbox", { name: "Name" }).fill("Stories and shoes");
   await laptop.page.keyboard.press("Enter");
   for (const { chat } of all) await chat.topic.getByText("Stories and shoes").waitFor();
   await phone.chat.menu("End conversation");
@@ -126,19 +127,23 @@ test("several conversations at once: what goes on beside the one on screen is ke
 });
 
 test("a lid that was closed and is opened: nothing is missing, nothing doubled", async (t) => {
-  const { site, profiles, desk, laptop } = await threeDevices(t);
+  const { site } = await shopWithChat(t);
+  const lid = await Lid.of(t);
+  const profile = await newLaptop(t, lid);
+  const [desk, laptop] = [await sarahOn(await newProfile(t), site), await sarahOn(profile, site)];
   await laptop.chat.ask("Where are the shoes?");
   await desk.chat.answer(1);
   await laptop.chat.say("Tell me a story");
   await laptop.chat.streaming.getByText("Once upon").waitFor();
 
-  await profiles[1].context.setOffline(true);
+  lid.close();
+  await profile.context.setOffline(true);
   await laptop.chat.view.getByText("You are offline").waitFor();
   site.model.open();
   assert.equal(await desk.chat.answer(2), "Once upon a time.");
   await desk.chat.ask("And the shoes again?");
   await desk.chat.menu("Rename");
-  await desk.chat.view.getByLabel("Name").fill("While you were away");
+  await desk.chat.view.getByRole("textbox", { name: "Name" }).fill("While you were away");
   await desk.page.keyboard.press("Enter");
   await desk.chat.topic.getByText("While you were away").waitFor();
   await desk.chat.menu("End conversation");
@@ -147,7 +152,8 @@ test("a lid that was closed and is opened: nothing is missing, nothing doubled",
   await desk.chat.ask("What about coats?");
   assert.equal((await laptop.chat.transcript()).length, 3, "the laptop knows nothing of it");
 
-  await profiles[1].context.setOffline(false);
+  lid.open();
+  await profile.context.setOffline(false);
   await laptop.chat.ended.waitFor();
   await laptop.chat.topic.getByText("While you were away").waitFor();
   await until("the laptop has everything", async () => (await laptop.chat.transcript()).length >= 6);
@@ -240,60 +246,6 @@ test("a transcript is a file with everything that was said", async (t) => {
   const { entries } = JSON.parse(json.text);
   assert.deepEqual(entries.filter(({ kind }) => kind === "message").map((entry) => entry.text), said);
   nothingWentWrong(tab);
-});
-
-test("D7: who wants to be forgotten is, here and on every other device", async (t) => {
-  const { desk, phone, site } = await threeDevices(t);
-  await desk.chat.ask("Where are the shoes?");
-  await desk.chat.menu("New conversation");
-  await desk.chat.ask("What about coats?");
-  await phone.chat.shows("The blue shoes are back on Thursday.");
-
-  await desk.chat.menu("Forget me");
-  const dialog = desk.chat.view.getByRole("alertdialog");
-  await dialog.getByText("2 conversations").waitFor();
-  await desk.shot("forget");
-  await desk.page.keyboard.press("Escape");
-  await dialog.waitFor({ state: "detached" });
-  await desk.chat.menu("Forget me");
-  await dialog.getByRole("button", { name: "Erase 2 conversations" }).click();
-
-  await desk.chat.view.getByText("You are forgotten").waitFor();
-  await desk.shot("forgotten");
-  await desk.chat.showsNothingOf(["Sarah", "shoes", "coats"]);
-  // The site still knows who is logged in: the other device goes on, with nothing.
-  await until("the phone shows nothing of it", async () => (await phone.chat.transcript()).length === 0);
-  await phone.chat.greets(greetingFor("Sarah"));
-  await phone.chat.menu("Your conversations");
-  await phone.chat.view.getByText("No conversations yet.").waitFor();
-
-  await desk.chat.view.getByRole("button", { name: "Start a new chat" }).click();
-  await desk.chat.greets(greetingFor("Sarah"));
-  assert.equal(await desk.chat.ask("Where are the shoes?"), "The blue shoes are back on Thursday.");
-  assert.deepEqual((await desk.chat.transcript()).length, 2);
-  assert.deepEqual(site.reasons.filter((reason) => reason === "start").length, 3);
-  nothingWentWrong(desk, phone);
-});
-
-test("D7: who nobody named is forgotten, too, by the browser as well", async (t) => {
-  const { site } = await shopWithChat(t);
-  site.chatToken = () => null;
-  const tab = await (await newProfile(t)).open(site.origin);
-  await tab.chat.open();
-  await tab.chat.greets(GREETING);
-  await tab.chat.ask("Where are the shoes?");
-  const secret = Object.values((await tab.chat.storage()).local)[0];
-
-  await tab.chat.menu("Forget me");
-  await tab.chat.view.getByRole("button", { name: "Erase 1 conversation" }).click();
-
-  await tab.chat.view.getByText("You are forgotten").waitFor();
-  assert.deepEqual((await tab.chat.storage()).local, {});
-  await tab.chat.view.getByRole("button", { name: "Start a new chat" }).click();
-  await tab.chat.greets(GREETING);
-  assert.notEqual(Object.values((await tab.chat.storage()).local)[0], secret);
-  await tab.chat.menu("Your conversations");
-  await tab.chat.view.getByText("No conversations yet.").waitFor();
 });
 
 test("T10: who acts as a customer leaves no marks, and cannot have them forgotten", async (t) => {

@@ -1,12 +1,12 @@
 /** A piece of a text, and whether it is what was searched for. */
 export type Piece = { readonly text: string; readonly hit: boolean };
 
-/** As the server compares: without case and accents. */
-const fold = (text: string): string => text.normalize("NFD").replace(/\p{M}+/gu, "").toLowerCase();
+/** As the server compares, letter by letter: without case and accents; up and down again, so that ß is ss. */
+const fold = (letter: string): string => letter.normalize("NFKD").replace(/\p{M}+/gu, "").toLowerCase().toUpperCase().toLowerCase();
 
 /** Cuts a text into what was searched for and what stands around it. The pieces together are the text. */
 export function marked(text: string, query: string): Piece[] {
-  const wanted = fold(query.trim());
+  const wanted = [...query.trim().replace(/\s+/g, " ")].map(fold).join("");
   // Where each letter of the folded text stands in the text.
   const at: number[] = [];
   let folded = "";

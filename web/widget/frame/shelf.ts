@@ -3,7 +3,7 @@
  * them: the list, searching it, names, endings, ratings, transcripts.
  */
 import type { Conversation, ConversationChanges, Found, Page as Items, Rating, TranscriptFormat } from "../../protocol/index.ts";
-import { Over, pause, persist, Refused } from "./api.ts";
+import { isPassing, Over, pause, persist, Refused } from "./api.ts";
 import { listed } from "./records.ts";
 import type { Store } from "./store.ts";
 import type { Visit } from "./visit.ts";
@@ -75,6 +75,8 @@ export class Shelf {
       store.dispatch({ type: "found", query, items });
     } catch (error) {
       if (error instanceof Over) return;
+      // Nothing but accents, perhaps: it stands nowhere.
+      if (error instanceof Refused && !isPassing(error)) return store.dispatch({ type: "found", query, items: [] });
       if (!search.signal.aborted) store.dispatch({ type: "unlisted" });
       throw error;
     }

@@ -69,7 +69,9 @@ describe("the reply", () => {
     expect(liveOn(state).reply?.text).toBe("here");
 
     const there = [{ type: "conversation", conversation: conversation("cnv_2") }, { type: "delta", conversation: "cnv_2", reply: "msg_9", text: "lo" }] satisfies Change[];
-    expect(liveOn(there.reduce(reduce, state)).reply).toEqual({ id: "msg_9", text: "Hello", broken: false });
+    const shown = there.reduce(reduce, state);
+    expect(liveOn(shown).reply).toEqual({ id: "msg_9", text: "Hello", broken: false });
+    expect(liveOn(reduce(shown, { type: "entries", conversation: "cnv_2", entries: [], fresh: true })).reply?.broken).toBe(false);
   });
 
   it.each([["stopped", null], ["resumed", "late"]])("that was %s: what still comes of it", (status, then) => {

@@ -247,7 +247,7 @@ export function reduce(state: State, change: Change): State {
       return withKnown(state, marked(state, change.conversation, change.upTo));
     case "entries":
       if (change.conversation !== state.conversation?.id) return state;
-      return { ...withEntries(change.fresh ? withLive({ ...state, entries: [] }, change.conversation, broken) : state, change.entries), loaded: true };
+      return { ...withEntries(change.fresh ? { ...state, entries: [] } : state, change.entries), loaded: true };
     case "entry":
       return arrived(state, change.entry, change.seen);
     case "delta":

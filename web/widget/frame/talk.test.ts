@@ -314,6 +314,9 @@ describe("the list", () => {
     expect(requests("GET", /conversations$/).length).toBe(asked + 1);
     await device.chat.shelf.search("nowhere");
     expect(device.state.list?.found).toEqual([]);
+    server.trap("GET", /conversations$/, { status: 422, error: { code: "bad_search", message: "nothing but accents" } });
+    await device.chat.shelf.search("´´");
+    expect(device.state.list).toMatchObject({ found: [], failed: false });
     await device.chat.shelf.search("");
     expect(device.state.list?.found).toBeNull();
   });

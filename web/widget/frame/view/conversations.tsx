@@ -91,7 +91,8 @@ function Results({ state, actions }: { state: State; actions: Actions }) {
 
 function Body({ state, actions }: { state: State; actions: Actions }) {
   const { list, records } = state;
-  if (list?.failed) {
+  // What was known before is better than nothing, and the line above says why it may be old.
+  if (list?.failed && (isSearch(list.query) || !state.listed)) {
     const again = () => (isSearch(list.query) ? actions.search(list.query) : actions.openList());
     return <div class="nothing" role="alert"><p>{words.notListed}</p><button type="button" class="button quiet" onClick={again}>{words.tryAgain}</button></div>;
   }

@@ -1,3 +1,4 @@
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { safeHref } from "../markdown.ts";
 import type { Phase, State } from "../state.ts";
 import { words } from "../words.ts";
@@ -7,20 +8,26 @@ import { Icon } from "./icons.tsx";
 /** What stands in place of the conversation while it is locked. */
 export function Gate({ state, actions }: { state: State; actions: Actions }) {
   const text = sentences(state.phase);
+  const isErased = state.phase.name === "erased";
+  const wanted = isErased && state.open;
+  const again = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => {
+    // Who has just asked for it goes on from here.
+    if (wanted) again.current?.focus();
+  }, [wanted]);
   if (!text) {
     return (
       <div class="gate" role="status"><span class="spinner large" /><p>{state.phase.name === "renewing" ? words.renewing : words.connecting}</p></div>
     );
   }
   const signIn = text.signIn ? safeHref(state.agent?.sign_in_url ?? "") : null;
-  const isErased = state.phase.name === "erased";
   return (
     <div class="gate" role="alert">
       <span class="lock"><Icon name={isErased ? "done" : text.signIn ? "lock" : "cross"} /></span>
       <h2>{text.title}</h2>
       <p>{text.body}</p>
       {signIn && <a class="button" href={signIn} target="_top" rel="noopener">{words.signIn}</a>}
-      {text.again && <button type="button" class={signIn ? "button quiet" : "button"} onClick={actions.retryIdentity}>{isErased ? words.startOver : words.tryAgain}</button>}
+      {text.again && <button type="button" ref={again} class={signIn ? "button quiet" : "button"} onClick={actions.retryIdentity}>{isErased ? words.startOver : words.tryAgain}</button>}
     </div>
   );
 }

@@ -199,9 +199,14 @@ describe("the list", () => {
     await happens(...open, { type: "gone", conversation: "cnv_1" }, listOf());
     expect([root.querySelector(".nothing")?.textContent, root.querySelector("input")]).toEqual(["No conversations yet. What you ask stays here for you.", null]);
     await happens({ type: "unlisted" });
+    expect(root.querySelector(".nothing[role=alert]")).toBeNull();
+    await happens({ type: "searched", query: "shoes" }, { type: "unlisted" });
     expect(root.querySelector(".nothing[role=alert]")?.textContent).toContain("could not be loaded");
     await press("Try again");
-    expect(done).toEqual(["openList"]);
+    expect(done).toEqual(["search shoes"]);
+    await happens({ type: "forgotten" }, signsIn(sarah), { type: "list", open: true }, { type: "unlisted" });
+    await press("Try again");
+    expect(done[1]).toBe("openList");
   });
 
   it("marks what was found, and never makes markup of it", async () => {
@@ -280,6 +285,7 @@ describe("being forgotten", () => {
     await happens(...talking, panel, { type: "forgotten" }, { type: "locked", phase: { name: "erased" } });
     expect(root.querySelector(".gate")?.textContent).toContain("You are forgotten");
     expect(root.textContent).not.toMatch(/hello|Sarah/);
+    expect(document.activeElement?.textContent).toBe("Start a new chat");
     await press("Start a new chat");
     expect(done).toEqual(["retryIdentity"]);
   });
