@@ -111,7 +111,7 @@ export class Site {
   }
 
   #page(agent, tokens) {
-    return `<!doctype html><html lang="en"><title>A site</title><h1>A site</h1>
+    return `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width, initial-scale=1"><title>A site</title><h1>A site</h1>
       <script src="${this.maitred}/widget.js" data-agent="${agent}" data-environment="${this.environment}" async></script>
       <script>
         window.maitred ??= function () { (maitred.q ??= []).push(arguments) }

@@ -121,7 +121,7 @@ export class Identity {
       if (era !== this.#era) return;
       this.#drop();
       void this.#leave(visit.contact?.id ?? null);
-      this.#lock({ name: "erased" });
+      this.#lock({ name: "erased", named: visit.contact !== null });
       this.parts.page.emit("logout");
     });
   }

@@ -30,8 +30,8 @@ export type Phase =
   | { readonly name: "refused"; readonly code: string; readonly message: string }
   /** This agent talks to signed-in visitors only. */
   | { readonly name: "sign_in" }
-  /** Everything that was kept of the visitor is erased, as they wanted. */
-  | { readonly name: "erased" }
+  /** Everything that was kept of the visitor is erased, as they wanted. `named`: the site says who it was, and what it said before counts no more. */
+  | { readonly name: "erased"; readonly named: boolean }
   /** No session could be made, for a reason that is not about identity. */
   | { readonly name: "failed"; readonly code: string; readonly message: string };
 

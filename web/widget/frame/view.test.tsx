@@ -46,6 +46,7 @@ describe("a locked chat", () => {
     [{ name: "renewing" }, "Signing you in again…"],
     [{ name: "expired" }, "Your session has ended"],
     [{ name: "refused", code: "token_expired", message: "" }, "We could not confirm who you are"],
+    [{ name: "refused", code: "token_revoked", message: "" }, "You are signed out of this chat"],
     [{ name: "failed", code: "unreachable", message: "" }, "The chat is not available"],
     [{ name: "failed", code: "secure_context_needed", message: "" }, "This page is not secure"],
     [{ name: "sign_in" }, "Sign in to chat"],

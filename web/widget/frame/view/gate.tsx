@@ -39,6 +39,8 @@ function sentences(phase: Phase): Sentences | null {
     case "expired":
       return { title: words.expiredTitle, body: words.expired, signIn: true, again: true };
     case "refused":
+      // A token from before everything was ended: by an operator, or by the visitor on another device.
+      if (phase.code === "token_revoked") return { title: words.signedOutTitle, body: words.signedOut, signIn: true, again: true };
       return { title: words.refusedTitle, body: words.refused, signIn: true, again: true };
     case "sign_in":
       return { title: words.signInTitle, body: words.signInNeeded, signIn: true, again: false };
@@ -48,7 +50,7 @@ function sentences(phase: Phase): Sentences | null {
       return { title: words.failedTitle, body: denied ? words.denied : words.failed, signIn: false, again: !denied };
     }
     case "erased":
-      return { title: words.erasedTitle, body: words.erased, signIn: false, again: true };
+      return { title: words.erasedTitle, body: phase.named ? `${words.erased} ${words.erasedWait}` : words.erased, signIn: false, again: true };
     case "idle":
     case "connecting":
     case "live":

@@ -282,8 +282,8 @@ describe("being forgotten", () => {
   });
 
   it("ends where nothing is left, with a way to begin anew", async () => {
-    await happens(...talking, panel, { type: "forgotten" }, { type: "locked", phase: { name: "erased" } });
-    expect(root.querySelector(".gate")?.textContent).toContain("You are forgotten");
+    await happens(...talking, panel, { type: "forgotten" }, { type: "locked", phase: { name: "erased", named: true } });
+    expect(root.querySelector(".gate")?.textContent).toContain("You are forgottenEverything we kept about you here is erased. A new chat can begin in a minute.");
     expect(root.textContent).not.toMatch(/hello|Sarah/);
     expect(document.activeElement?.textContent).toBe("Start a new chat");
     await press("Start a new chat");
