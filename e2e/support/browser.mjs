@@ -204,7 +204,7 @@ export class Tab {
     return this.page.evaluate(([command, args]) => window["maitred"](command, ...args), /** @type {const} */ ([command, args]));
   }
 
-  /** Keeps a picture for people to look at. @param {string} name */
+  /** Keeps a picture for people to look at. On a phone only at the end: afterwards the driver misses what it clicks. @param {string} name */
   async shot(name) {
     await mkdir(SHOTS, { recursive: true });
     await this.page.screenshot({ path: join(SHOTS, `${name}.png`) });

@@ -174,7 +174,6 @@ test("an answer is stopped, and nothing more comes of it", async (t) => {
   const { site, desk, phone } = await threeDevices(t);
   await phone.chat.say("Tell me a story");
   for (const { chat } of [desk, phone]) await chat.streaming.getByText("Once upon").waitFor();
-  await phone.shot("stop-on-a-phone");
 
   await phone.chat.view.getByRole("button", { name: "Stop answering" }).click();
   for (const { chat } of [desk, phone]) {
@@ -188,6 +187,7 @@ test("an answer is stopped, and nothing more comes of it", async (t) => {
   assert.deepEqual(await desk.chat.transcript(), said);
   await phone.chat.answer(1);
   assert.deepEqual(await phone.chat.transcript(), said);
+  await phone.shot("stopped-on-a-phone");
   nothingWentWrong(desk, phone);
 });
 
