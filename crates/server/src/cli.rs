@@ -6,6 +6,7 @@
 mod action;
 mod agent;
 mod api_key;
+mod backup;
 mod contact;
 mod data;
 mod doctor;
@@ -68,6 +69,10 @@ enum Command {
     Knowledge(knowledge::KnowledgeCommand),
     /// Look at a page of your site: is the chat there, and does it know who is logged in
     Doctor(doctor::Doctor),
+    /// Write everything into one file, beside a running server
+    Backup(backup::Backup),
+    /// Read a backup into an empty database, SQLite or PostgreSQL; stop all servers first
+    Restore(backup::Restore),
     /// Print the settings that are in force
     CheckConfig(data::Data),
 }
@@ -101,6 +106,8 @@ impl Cli {
             Command::Action(command) => command.run().await,
             Command::Knowledge(command) => command.run().await,
             Command::Doctor(doctor) => doctor.run().await,
+            Command::Backup(backup) => backup.run().await,
+            Command::Restore(restore) => restore.run().await,
             Command::CheckConfig(data) => data.check_config(),
         };
         done.unwrap_or_else(|error| report(&error))

@@ -18,7 +18,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use maitred_core::clock::Clock;
 use maitred_store::{MasterKey, OpenError, Store, make_private_file};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     config::{Config, MasterKeySource},
@@ -29,9 +29,7 @@ use crate::{
 pub(crate) async fn open(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     let path = match &config.master_key {
         MasterKeySource::Given(key) => {
-            let master = MasterKey::parse(key.expose_secret())
-                .context("`server.master_key` must be 43 base64url characters")?;
-            return Ok(Store::open(&config.database, master, clock).await?);
+            return Ok(Store::open(&config.database, given(key)?, clock).await?);
         }
         MasterKeySource::File(path) => path,
     };
@@ -45,6 +43,20 @@ pub(crate) async fn open(config: &Config, clock: Clock) -> anyhow::Result<Store>
     put_in_place(&next, path)?;
     tracing::warn!("a rotation of the master key was cut off, and is finished now");
     Ok(store)
+}
+
+/// The master key that the settings name. None is made.
+pub(crate) fn read(config: &Config) -> anyhow::Result<MasterKey> {
+    match &config.master_key {
+        MasterKeySource::Given(key) => given(key),
+        MasterKeySource::File(path) if path.exists() => Ok(MasterKey::at(path)?),
+        MasterKeySource::File(path) => bail!("there is no master key in `{}`", path.display()),
+    }
+}
+
+fn given(key: &SecretString) -> anyhow::Result<MasterKey> {
+    MasterKey::parse(key.expose_secret())
+        .context("`server.master_key` must be 43 base64url characters")
 }
 
 /// What became of a rotation.

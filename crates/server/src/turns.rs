@@ -46,6 +46,14 @@ struct Running {
     again: bool,
 }
 
+/// Whether it will pass, if only when somebody makes room.
+fn is_storage_trouble(error: &TurnError) -> bool {
+    match error {
+        TurnError::Store(error) => error.is_away() || error.is_storage_full(),
+        TurnError::Engine(_) => false,
+    }
+}
+
 impl Turns {
     /// Puts together what turns run on.
     pub(crate) fn new(agent: Agent, hub: Arc<Hub>, tasks: Tasks) -> Self {
@@ -145,9 +153,12 @@ impl Turns {
                     failures = 0;
                 }
                 Err(error) => {
+                    // What cannot be stored cannot be closed either: it waits (rule R8).
+                    let waits = is_storage_trouble(&error);
                     let error = anyhow::Error::from(error);
                     tracing::error!(conversation.id = %conversation, "a turn failed: {error:#}");
-                    let Some(pause) = PAUSES.get(failures) else {
+                    let last = PAUSES.last().filter(|_| waits);
+                    let Some(pause) = PAUSES.get(failures).or(last) else {
                         return self.give_up(conversation).await;
                     };
                     failures += 1;

@@ -49,20 +49,35 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether there is no room left to write to (rule R8).
+    /// Whether nothing can be written, since there is no room left or the disk is
+    /// read-only (rule R8).
     pub fn is_storage_full(&self) -> bool {
-        // SQLITE_FULL; PostgreSQL's disk_full.
-        self.has_code(&["13", "53100"])
+        match self.code() {
+            // SQLITE_READONLY, SQLITE_FULL, and of SQLITE_IOERR those of a write and of
+            // a log's index that cannot grow.
+            Some(Code::Sqlite(code)) => matches!(code & 0xff, 8 | 13) || matches!(code, 778 | 4874),
+            // disk_full, read_only_sql_transaction.
+            Some(Code::Postgres(code)) => matches!(code.as_str(), "53100" | "25006"),
+            None => false,
+        }
     }
 
     /// Whether it may work again in a moment, without anybody's help.
     pub fn is_away(&self) -> bool {
-        let Some(error) = self.database() else {
-            return false;
-        };
-        // SQLITE_BUSY; PostgreSQL's admin_shutdown and cannot_connect_now.
-        matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::Io(_))
-            || self.has_code(&["5", "57P01", "57P03"])
+        match self.code() {
+            // SQLITE_BUSY, SQLITE_LOCKED.
+            Some(Code::Sqlite(code)) => matches!(code & 0xff, 5 | 6),
+            // Connection failures, too_many_connections, and a server that stops,
+            // crashed or starts.
+            Some(Code::Postgres(code)) => {
+                code.starts_with("08")
+                    || matches!(code.as_str(), "53300" | "57P01" | "57P02" | "57P03")
+            }
+            None => matches!(
+                self.database(),
+                Some(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_))
+            ),
+        }
     }
 
     fn database(&self) -> Option<&sqlx::Error> {
@@ -75,14 +90,24 @@ impl StoreError {
         None
     }
 
-    fn has_code(&self, codes: &[&str]) -> bool {
+    fn code(&self) -> Option<Code> {
         let Some(sqlx::Error::Database(error)) = self.database() else {
-            return false;
+            return None;
         };
-        error
-            .code()
-            .is_some_and(|code| codes.contains(&code.as_ref()))
+        let code = error.code()?;
+        // An SQLSTATE has five characters, and no code of SQLite's as many.
+        Some(match code.parse() {
+            Ok(number) if code.len() < 5 => Code::Sqlite(number),
+            _ => Code::Postgres(code.into_owned()),
+        })
     }
+}
+
+/// What a database calls an error.
+enum Code {
+    /// An extended result code, whose last byte is the class.
+    Sqlite(u32),
+    Postgres(String),
 }
 
 /// Why a database could not be opened. Its reader is the person who starts the program.

@@ -22,6 +22,7 @@ mod agents;
 mod api_keys;
 mod assertion_keys;
 mod audit;
+mod backup;
 mod codes;
 mod contacts;
 mod conversations;
@@ -41,6 +42,7 @@ mod notices;
 mod one_time;
 mod open;
 mod page;
+mod passphrase;
 mod person;
 mod rotate;
 mod row;
@@ -56,6 +58,7 @@ mod verifications;
 pub use actions::StoredAction;
 pub use api_keys::ApiKey;
 pub use audit::{Actor, AuditLine};
+pub use backup::{BackupError, Manifest, Restored, Tell, back_up, inspect, restore};
 pub use codes::{Asked, Tried};
 pub use conversations::Waiting;
 pub use entries::{Appended, Posted, TurnMark};
@@ -75,6 +78,7 @@ pub use notices::Notice;
 pub use one_time::Once;
 pub use open::{Location, Store};
 pub use page::{Cursor, NotACursor, Page};
+pub use passphrase::{ParseWrappedError, WrappedMasterKey};
 pub use person::{
     Erased, Person, PersonsConversation, PersonsEntry, PersonsRating, PersonsSession,
     PersonsVerification, ProvenOnce,

@@ -23,13 +23,13 @@ use crate::{
     writer::Writer,
 };
 
-static MIGRATIONS: Migrator = sqlx::migrate!();
+pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// How many read at once from a SQLite database.
 const READERS: u32 = 4;
 
 /// How long a statement waits for another writer (rule R8).
-const BUSY: Duration = Duration::from_secs(5);
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
 /// Where the data lives.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use aws_lc_rs::{
     rand,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
 use crate::{error::OpenError, files::make_private_file};
 
@@ -38,7 +38,20 @@ impl MasterKey {
     /// Takes 43 base64url characters.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        (bytes.len() == 32).then(|| Self(bytes.into()))
+        Self::from_bytes(&bytes)
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() == 32).then(|| Self(bytes.to_vec().into()))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.0.expose_secret()
+    }
+
+    /// As it stands in its file.
+    pub fn to_text(&self) -> SecretString {
+        URL_SAFE_NO_PAD.encode(self.bytes()).into()
     }
 
     /// Encrypts under a fresh nonce. `row` names where the result will stand, so

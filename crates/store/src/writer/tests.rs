@@ -215,3 +215,80 @@ async fn who_gave_up_waiting_leaves_the_connection_to_the_next() {
     next.commit().await.unwrap();
     assert_eq!(fixture.stored().await, [1]);
 }
+
+/// Says how many pages the file may have.
+async fn at_most(writer: &Writer, pages: u32) {
+    let mut lease = writer.begin().await.unwrap();
+    let sql = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+    sqlx::query(sql).fetch_one(&mut *lease).await.unwrap();
+}
+
+#[tokio::test]
+async fn r8_when_there_is_no_room_nothing_is_acknowledged_and_later_all_goes_on() {
+    let fixture = Fixture::new().await;
+    at_most(&fixture.writer, 1).await;
+    let mut id = 0;
+    let mut acknowledged = Vec::new();
+
+    let refused = loop {
+        id += 1;
+        let mut lease = fixture.writer.begin().await.unwrap();
+        let done: Result<(), StoreError> = match insert(&mut lease, id).await {
+            Ok(()) => lease.commit().await,
+            Err(error) => Err(error.into()),
+        };
+        match done {
+            Ok(()) => acknowledged.push(id),
+            Err(error) => break error,
+        }
+        assert!(id < 10_000, "it is never full");
+    };
+
+    assert!(
+        refused.is_storage_full() && !refused.is_away(),
+        "{refused:?}"
+    );
+    assert_eq!(fixture.stored().await, acknowledged);
+    at_most(&fixture.writer, 1_000).await;
+    let mut lease = fixture.writer.begin().await.unwrap();
+    insert(&mut lease, id).await.unwrap();
+    lease.commit().await.unwrap();
+    assert_eq!(fixture.stored().await.last(), Some(&id));
+}
+
+#[tokio::test]
+async fn r8_while_another_process_writes_too_long_nobody_waits_for_ever() {
+    let fixture = Fixture::new().await;
+    let mut other = connection(&fixture.dir).await;
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let mut writer = connection(&fixture.dir).await;
+    writer.execute("PRAGMA busy_timeout = 50").await.unwrap();
+    let writer = Writer::new(writer, Duration::from_secs(5));
+
+    let refused = writer.begin().await.unwrap_err();
+
+    assert!(
+        refused.is_away() && !refused.is_storage_full(),
+        "{refused:?}"
+    );
+    other.execute("ROLLBACK").await.unwrap();
+    let mut lease = writer.begin().await.unwrap();
+    insert(&mut lease, 1).await.unwrap();
+    lease.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn r8_what_is_read_only_is_told_like_a_full_disk() {
+    let fixture = Fixture::new().await;
+    let mut read_only = SqliteConnectOptions::new()
+        .filename(fixture.dir.path().join("test.db"))
+        .read_only(true)
+        .connect()
+        .await
+        .unwrap();
+
+    let insert = "INSERT INTO items (id) VALUES (1)";
+    let refused: StoreError = read_only.execute(insert).await.unwrap_err().into();
+
+    assert!(refused.is_storage_full(), "{refused:?}");
+}

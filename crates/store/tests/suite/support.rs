@@ -58,6 +58,18 @@ pub(crate) struct TestStore {
     dir: TempDir,
 }
 
+/// A database that goes when this goes.
+pub(crate) struct AnotherDatabase(
+    Database,
+    #[expect(dead_code, reason = "it holds the file")] TempDir,
+);
+
+impl AnotherDatabase {
+    pub(crate) fn location(&self) -> &Location {
+        self.0.location()
+    }
+}
+
 impl Deref for TestStore {
     type Target = Store;
 
@@ -88,6 +100,12 @@ impl TestStore {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// Another database of the same kind, with nothing in it.
+    pub(crate) async fn another_database(&self) -> AnotherDatabase {
+        let dir = tempfile::tempdir().unwrap();
+        AnotherDatabase(Database::new(dir.path()).await, dir)
     }
 
     /// A second process on the same database.
