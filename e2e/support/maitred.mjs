@@ -72,17 +72,24 @@ export class Maitred {
    * @param {string[]} args
    * @param {string} url where it serves
    * @param {Record<string, string>} environment
+   * @param {string[]} inside a command that runs it
    */
-  constructor(args, url, environment) {
+  constructor(args, url, environment, inside = []) {
     this.url = url;
+    const [program, ...rest] = [...inside, BINARY, ...args];
     // Everything is logged, so that `printsNoSecret` sees all that could be.
     const env = cleanEnvironment({ RUST_LOG: "trace", ...environment });
-    this.#child = spawn(BINARY, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn(program, rest, { env, stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream.setEncoding("utf8").on("data", (text) => {
         this.#output += text;
       });
     }
+  }
+
+  /** Its process. */
+  get pid() {
+    return this.#child.pid;
   }
 
   /** All that it printed. */
@@ -139,9 +146,10 @@ export class Maitred {
  * @param {string[]} args
  * @param {string} url
  * @param {Record<string, string>} [environment]
+ * @param {string[]} [inside]
  */
-async function start(t, args, url, environment = {}) {
-  const maitred = new Maitred(args, url, environment);
+async function start(t, args, url, environment = {}, inside = []) {
+  const maitred = new Maitred(args, url, environment, inside);
   afterwards(t, () => maitred.printsNoSecret());
   afterwards(t, () => maitred.stop());
   return maitred.ready();
@@ -190,11 +198,12 @@ export async function startDemo(t, data) {
  * @param {Test} t
  * @param {string} data
  * @param {Record<string, string>} environment
+ * @param {string[]} [inside] a command that runs it
  * @returns {Promise<Service>}
  */
-export async function startServer(t, data, environment) {
+export async function startServer(t, data, environment, inside) {
   const port = await freePort();
   const args = ["serve", "--listen", `127.0.0.1:${port}`, "--data", data];
-  const again = () => start(t, args, `http://127.0.0.1:${port}`, environment);
+  const again = () => start(t, args, `http://127.0.0.1:${port}`, environment, inside);
   return { maitred: await again(), restart: again };
 }

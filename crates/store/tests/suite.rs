@@ -12,6 +12,7 @@ mod suite {
     mod agents;
     mod api_keys;
     mod audit;
+    mod away;
     mod backup;
     mod codes;
     mod contacts;

@@ -420,3 +420,28 @@ impl IntoResponse for ApiError {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r8_a_database_that_is_away_is_a_503_that_says_when_to_come_back() {
+        let away = StoreError::from(sqlx::Error::PoolTimedOut);
+
+        let response = ApiError::from(away).into_response();
+
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], STORAGE_RETRY_AFTER);
+        let told: &Told = response.extensions().get().unwrap();
+        assert_eq!(told.code, "storage_unavailable");
+    }
+
+    #[test]
+    fn r6_a_body_that_came_too_slowly_is_a_408_and_the_end_of_its_connection() {
+        let response = ApiError::TooSlow.into_response();
+
+        assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(response.headers()[header::CONNECTION], "close");
+    }
+}
