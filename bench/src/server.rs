@@ -85,6 +85,7 @@ impl Installation {
             .env("MAITRED__SERVER__LISTEN", &self.address)
             .env("MAITRED__TESTING__SCRIPT", &self.script)
             .env("MAITRED__LIMITS__REQUESTS", "0")
+            .env("MAITRED__SERVER__MAX_CONNECTIONS_PER_ADDRESS", "0")
             .env("MAITRED__LIMITS__ANONYMOUS_SESSIONS", "0")
             .env("RUST_LOG", "error");
         if let Some(url) = &self.database {
