@@ -5,17 +5,14 @@
 //! and comes back with its last position (rule R5).
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fmt::{self, Write},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use maitred_agent::Announce;
 use maitred_core::{event::Event, scope::Owner};
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 
 /// Events that a stream may lag behind.
 const QUEUE: usize = 256;
@@ -25,24 +22,20 @@ const MOST_QUEUED: usize = 1024 * 1024;
 /// Who follows whom.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
-    followers: Mutex<HashMap<Owner, Vec<Follower>>>,
+    followers: Mutex<HashMap<Owner, Vec<Arc<Queue>>>>,
 }
 
 impl Hub {
     /// Everything that is announced to this owner from now on.
     pub(crate) fn subscribe(self: &Arc<Self>, owner: Owner) -> Subscription {
-        let (sender, events) = mpsc::channel(QUEUE);
-        let queued = Arc::<AtomicUsize>::default();
-        let follower = Follower {
-            sender,
-            queued: queued.clone(),
-        };
-        self.followers().entry(owner).or_default().push(follower);
+        let queue = Arc::<Queue>::default();
+        let mut followers = self.followers();
+        followers.entry(owner).or_default().push(queue.clone());
+        drop(followers);
         Subscription {
             hub: self.clone(),
             owner,
-            events,
-            queued,
+            queue,
         }
     }
 
@@ -57,27 +50,69 @@ impl Hub {
         });
     }
 
-    fn followers(&self) -> MutexGuard<'_, HashMap<Owner, Vec<Follower>>> {
+    fn followers(&self) -> MutexGuard<'_, HashMap<Owner, Vec<Arc<Queue>>>> {
         self.followers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Where the events of one stream go.
-#[derive(Debug)]
-struct Follower {
-    sender: mpsc::Sender<(Event, usize)>,
-    /// How much waits in its queue, in bytes.
-    queued: Arc<AtomicUsize>,
+/// What waits for one stream. A stream where nothing happens keeps nothing: channels
+/// with a bound keep room for what may come.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    something: Notify,
 }
 
-impl Follower {
+#[derive(Debug, Default)]
+struct Waiting {
+    events: VecDeque<(Event, usize)>,
+    bytes: usize,
+    /// Nothing more comes: the reader is gone, or too slow.
+    is_over: bool,
+}
+
+impl Queue {
     /// Puts an event into the queue. False if that is full, or its reader gone: either
     /// way the stream ends.
     fn takes(&self, event: &Event, size: usize) -> bool {
-        let queued = self.queued.fetch_add(size, Ordering::Relaxed) + size;
-        queued <= MOST_QUEUED && self.sender.try_send((event.clone(), size)).is_ok()
+        let mut waiting = self.waiting();
+        if waiting.events.len() >= QUEUE || waiting.bytes + size > MOST_QUEUED {
+            waiting.is_over = true;
+        }
+        if !waiting.is_over {
+            waiting.bytes += size;
+            waiting.events.push_back((event.clone(), size));
+        }
+        let takes = !waiting.is_over;
+        drop(waiting);
+        self.something.notify_one();
+        takes
+    }
+
+    /// The next event; `None` if nothing waits, and nothing more comes.
+    async fn next(&self) -> Option<Event> {
+        loop {
+            {
+                let mut waiting = self.waiting();
+                if let Some((event, size)) = waiting.events.pop_front() {
+                    waiting.bytes -= size;
+                    if waiting.events.is_empty() {
+                        waiting.events = VecDeque::new();
+                    }
+                    return Some(event);
+                }
+                if waiting.is_over {
+                    return None;
+                }
+            }
+            self.something.notified().await;
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -108,25 +143,22 @@ fn size_of_event(event: &Event) -> usize {
 pub(crate) struct Subscription {
     hub: Arc<Hub>,
     owner: Owner,
-    events: mpsc::Receiver<(Event, usize)>,
-    queued: Arc<AtomicUsize>,
+    queue: Arc<Queue>,
 }
 
 impl Subscription {
     /// The next event; `None` if this reader has fallen too far behind.
     pub(crate) async fn recv(&mut self) -> Option<Event> {
-        let (event, size) = self.events.recv().await?;
-        self.queued.fetch_sub(size, Ordering::Relaxed);
-        Some(event)
+        self.queue.next().await
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.events.close();
+        self.queue.waiting().is_over = true;
         let mut followers = self.hub.followers();
         if let Some(of_owner) = followers.get_mut(&self.owner) {
-            of_owner.retain(|it| !it.sender.is_closed());
+            of_owner.retain(|it| !Arc::ptr_eq(it, &self.queue));
             if of_owner.is_empty() {
                 followers.remove(&self.owner);
             }
@@ -149,6 +181,7 @@ impl Announce for Hub {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use jiff::Timestamp;
     use maitred_core::{
         clock::Clock,
@@ -170,7 +203,7 @@ mod tests {
         hub.announce(one, Event::Renumbered);
 
         assert_eq!(follows_one.recv().await, Some(Event::Renumbered));
-        assert!(follows_other.events.try_recv().is_err());
+        assert!(follows_other.recv().now_or_never().is_none());
     }
 
     #[tokio::test]
@@ -243,7 +276,9 @@ mod tests {
 
         let kept: usize = readers
             .iter()
-            .map(|(_, reader)| reader.events.len() * (size_of::<(Event, usize)>() + 64))
+            .map(|(_, reader)| {
+                reader.queue.waiting().events.capacity() * (size_of::<(Event, usize)>() + 64)
+            })
             .sum();
         assert!(kept <= 1_000 * QUEUE * 256, "{kept}");
         assert!(hub.followers().is_empty(), "all are cut off");
