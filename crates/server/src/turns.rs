@@ -164,6 +164,7 @@ impl Turns {
                     failures += 1;
                     tokio::select! {
                         () = tokio::time::sleep(*pause) => (),
+                        () = wake.cancelled() => (),
                         () = cut.cancelled() => return,
                     }
                 }

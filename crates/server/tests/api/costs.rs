@@ -1,12 +1,18 @@
 //! What a request costs, in statements and commits: counts, that hold on any machine.
 
 use axum::http::{Method, StatusCode};
-use maitred_core::scope::Environment;
+use maitred_core::{
+    conversation::{Author, Body, Message, NewEntry},
+    id::EntryId,
+    message::MessageText,
+    scope::Environment,
+};
+use maitred_store::TurnMark;
 use serde_json::json;
 use tracing::{Instrument, info_span};
 use uuid::Uuid;
 
-use super::support::{Answer, TestApp, canary};
+use super::support::{TestApp, canary};
 
 const PRODUCTION: Environment = Environment::Production;
 
@@ -18,7 +24,7 @@ struct Cost {
 }
 
 /// What came of a request, and what the store did for it, on whatever thread.
-async fn counted(request: impl Future<Output = Answer>) -> (Answer, Cost) {
+async fn counted<T>(request: impl Future<Output = T>) -> (T, Cost) {
     let id = Uuid::new_v4();
     let answer = request.instrument(info_span!("counted", %id)).await;
     let lines = canary::lines_with(&id.to_string());
@@ -69,6 +75,42 @@ async fn t13_with_warm_keys_the_database_has_no_part_in_judging_a_token() {
             commits
         }
     );
+}
+
+#[tokio::test]
+async fn a_message_costs_six_statements_and_its_answer_five() {
+    let app = TestApp::new().await;
+    let sarah = app.visitor("sarah").await;
+    let conversation = sarah.opens_conversation().await.parse().unwrap();
+    let session = sarah.stored().await;
+    let said = MessageText::parse("hello").unwrap();
+    let answer = NewEntry {
+        id: EntryId::new(&app.clock),
+        body: Body::Message(Message {
+            by: Author::Agent,
+            text: "Good day.".to_owned(),
+            citations: Vec::new(),
+            client_id: None,
+            session: None,
+        }),
+    };
+    let (store, owner) = (&app.store, session.owner());
+
+    let posted = store.post(owner, conversation, session.id, Uuid::new_v4(), &said);
+    let (_, message) = counted(posted).await;
+    let answered = store.append(conversation, Some(1), vec![answer], TurnMark::Ended);
+    let (_, answer) = counted(answered).await;
+
+    for (cost, statements) in [(message, 6), (answer, 5)] {
+        let commits = 1;
+        assert_eq!(
+            cost,
+            Cost {
+                statements,
+                commits
+            }
+        );
+    }
 }
 
 #[tokio::test]
