@@ -9,6 +9,7 @@ mod reply;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use maitred_core::{
     action::Outcome,
     assurance::Standing,
@@ -36,10 +37,10 @@ impl Agent {
         wake: &CancellationToken,
     ) -> Result<TurnEnd, TurnError> {
         let store = &self.0.store;
-        let (Some(scope), Some(owner)) = (
-            store.scope_of(conversation).await?,
-            store.owner_of(conversation).await?,
-        ) else {
+        let Some(place) = store.turn_place(conversation).await? else {
+            return Ok(TurnEnd::Done);
+        };
+        let (scope, Some(owner), true) = (place.scope, place.owner, place.is_ours) else {
             return Ok(TurnEnd::Done);
         };
         let brain = self.brain(scope.agent).await?;
@@ -54,6 +55,11 @@ impl Agent {
             wake,
         };
         let ended = turn.run().await;
+        if let Err(TurnError::Store(StoreError::TurnTaken)) = ended {
+            // Whoever runs it now says whether the agent types.
+            tracing::info!(conversation.id = %conversation, "a turn is run by another node now");
+            return Ok(TurnEnd::Done);
+        }
         turn.typing(false);
         ended
     }
@@ -78,23 +84,23 @@ impl Agent {
         Ok(())
     }
 
-    /// Marks a turn that was cut off by the end of its process, so that it is
-    /// taken up again, or closed if that was tried before (rule R3). Gives the session
-    /// that it runs as: if that ends, so does the turn.
-    pub async fn mark_resumed(
+    /// Takes up a turn that its node left open, or that this one left open before that
+    /// moment, so that it goes on here, or is closed if that was tried before (rule
+    /// R3). `None` if another node was first; else the session that it runs as: if
+    /// that ends, so does the turn.
+    pub async fn take_up(
         &self,
         conversation: ConversationId,
-    ) -> Result<Option<SessionId>, TurnError> {
-        let entry = NewEntry {
-            id: EntryId::new(&self.0.store.clock),
-            body: Body::Status(Status::Resumed),
+        unmoved_since: Timestamp,
+        announce: &dyn Announce,
+    ) -> Result<Option<Option<SessionId>>, TurnError> {
+        let store = &self.0.store;
+        let Some(appended) = store.take_up_turn(conversation, unmoved_since).await? else {
+            return Ok(None);
         };
-        self.0
-            .store
-            .append(conversation, None, vec![entry], TurnMark::Running)
-            .await?;
-        let transcript = self.0.store.transcript(conversation).await?;
-        Ok(transcript.session())
+        announce_all(announce, appended);
+        let transcript = store.transcript(conversation).await?;
+        Ok(Some(transcript.session()))
     }
 }
 
@@ -122,6 +128,7 @@ struct Turn<'t> {
 impl Turn<'_> {
     async fn run(&self) -> Result<TurnEnd, TurnError> {
         let mut is_working = false;
+        let mut done_after = None;
         loop {
             let transcript = self.agent.0.store.transcript(self.conversation).await?;
             let (grant, session) = self.standing(&transcript).await?;
@@ -134,13 +141,17 @@ impl Turn<'_> {
             }
             match step {
                 Step::Done => {
-                    self.agent.0.store.end_turn(self.conversation, last).await?;
-                    return Ok(TurnEnd::Done);
+                    let store = &self.agent.0.store;
+                    // Once more if something was posted meanwhile, on whichever node.
+                    if store.end_turn(self.conversation, last).await? || done_after == Some(last) {
+                        return Ok(TurnEnd::Done);
+                    }
+                    done_after = Some(last);
                 }
                 Step::CallModel => {
                     let asked = self.ask_the_model(&transcript, session.as_ref()).await?;
-                    if asked == TurnEnd::Woken {
-                        return Ok(TurnEnd::Woken);
+                    if let Some(end) = asked {
+                        return Ok(end);
                     }
                 }
                 Step::RunCalls(calls) => self.run_call(calls[0], last, session).await?,
@@ -148,7 +159,11 @@ impl Turn<'_> {
                     self.finish(call, Outcome::Refused(reason)).await?;
                 }
                 Step::GiveUpOn(call) => self.finish(call, Outcome::Unknown).await?,
-                Step::Close(status) => self.close(last, status).await?,
+                Step::Close(status) => {
+                    if self.close(last, status).await? {
+                        return Ok(TurnEnd::Done);
+                    }
+                }
             }
         }
     }
@@ -185,14 +200,15 @@ impl Turn<'_> {
         ))
     }
 
-    async fn close(&self, last: EntryNumber, status: Status) -> Result<(), TurnError> {
+    /// Whether that has ended the turn. What is posted from then on is a turn of its
+    /// own, maybe of another node.
+    async fn close(&self, last: EntryNumber, status: Status) -> Result<bool, TurnError> {
         self.append(
             Some(last),
             vec![self.new_entry(Body::Status(status))],
             TurnMark::Ended,
         )
-        .await?;
-        Ok(())
+        .await
     }
 
     /// Appends and announces. If somebody else was there first, nothing happens

@@ -17,6 +17,8 @@ pub enum Event {
     Numbered(Box<Numbered>),
     /// The owner's events are numbered anew: what was shown may be no more.
     Renumbered,
+    /// Another node stored something: the owner's events reach to here now.
+    Moved(Position),
     /// A piece of a reply that is being written.
     Delta {
         /// Where.

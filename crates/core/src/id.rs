@@ -97,6 +97,10 @@ id!(
     ConversationId, "cnv"
 );
 id!(
+    /// Names a process that serves, for as long as it runs: `nod_0197f6…`.
+    NodeId, "nod"
+);
+id!(
     /// Names one entry of a conversation: `msg_0197f6…`.
     EntryId, "msg"
 );

@@ -10,7 +10,7 @@ use maitred_agent::{
 };
 use maitred_core::{
     event::Event,
-    id::{AgentId, ConversationId},
+    id::{AgentId, ConversationId, NodeId},
     message::MessageText,
     scope::Environment,
     session::Session,
@@ -22,8 +22,19 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
-    causes::Causes, client::Proxies, config::Config, hub::Hub, jwks::Refreshes, limits::Limits,
-    mail::Mailer, possession::Freshness, sites::Sites, tasks::Tasks, turns::Turns,
+    bus::{self, Positions},
+    causes::Causes,
+    client::Proxies,
+    config::Config,
+    hub::Hub,
+    jwks::Refreshes,
+    limits::Limits,
+    mail::Mailer,
+    nodes,
+    possession::Freshness,
+    sites::Sites,
+    tasks::Tasks,
+    turns::Turns,
     verifications::Verifications,
 };
 
@@ -67,11 +78,15 @@ pub struct Handles {
     pub(crate) tasks: Tasks,
     /// Lets this node look now for what was written.
     look: Notify,
+    /// How far events had come when it was last asked.
+    pub(crate) positions: Positions,
 }
 
 impl App {
     /// Puts everything together, and takes up what the last process left.
     pub async fn new(config: Config, store: Store) -> anyhow::Result<Self> {
+        let node = NodeId::new(&store.clock);
+        let store = store.joined_by(node).await?;
         let assertions = Assertions::new(
             &config.public_url,
             assertion_key(&store, Environment::Production).await?,
@@ -89,8 +104,9 @@ impl App {
             }
             None => Engine::Builtin,
         };
-        let hub = Arc::new(Hub::default());
         let tasks = Tasks::default();
+        nodes::keep_alive(store.clone(), &tasks);
+        let (hub, listener) = bus::connect(&store, &tasks).await?;
         let mailer = match &config.mail {
             Some(mail) => Some(Mailer::new(
                 mail,
@@ -109,8 +125,6 @@ impl App {
         let writer = verifications.clone();
         tasks.spawn_last(async move |ended| writer.write_behind(ended).await);
         let turns = Turns::new(agent.clone(), hub.clone(), tasks.clone());
-        let unfinished = store.conversations_with_a_turn().await?;
-        turns.resume(unfinished).await?;
         let app = Self(Arc::new(Handles {
             proxies: Proxies::new(config.trusted_proxies.clone()),
             limits: Limits::new(config.limits),
@@ -128,7 +142,13 @@ impl App {
             mailer,
             tasks,
             look: Notify::new(),
+            positions: Positions::default(),
         }));
+        nodes::take_up(&app).await?;
+        nodes::watch(&app);
+        if let Some(listener) = listener {
+            bus::hear(&app, listener);
+        }
         app.follow_changes().await?;
         app.fold_older_messages();
         app.tidy();

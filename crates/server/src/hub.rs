@@ -1,37 +1,79 @@
-//! Fan-out of events to the streams of this process.
+//! Fan-out of events to the streams of this process, and to other nodes.
 //!
 //! What is numbered is also stored, so the hub may forget: a stream that missed
 //! something reads it from the store. A stream that does not keep up is cut off
 //! and comes back with its last position (rule R5).
+//!
+//! A stream that waits holds next to nothing here: its queue has no room until
+//! something comes, and what comes is shared by all who follow its owner.
 
 use std::{
     collections::{HashMap, VecDeque},
     fmt::{self, Write},
+    future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
 };
 
 use maitred_agent::Announce;
-use maitred_core::{event::Event, scope::Owner};
-use tokio::sync::Notify;
+use maitred_core::{event::Event, id::ConversationId, scope::Owner};
+use maitred_store::{Store, Told};
+use tokio::sync::mpsc;
 
 /// Events that a stream may lag behind.
 const QUEUE: usize = 256;
 /// And how much they may hold, in bytes.
 const MOST_QUEUED: usize = 1024 * 1024;
 
+/// Room that an empty queue may keep.
+const KEPT: usize = 8;
+
 /// Who follows whom.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
     followers: Mutex<HashMap<Owner, Vec<Arc<Queue>>>>,
+    /// Where other nodes are told; none where one process alone serves.
+    others: Option<Others>,
+}
+
+#[derive(Debug)]
+struct Others {
+    told: mpsc::Sender<Told>,
+    /// Knows whether there are any.
+    store: Store,
+}
+
+/// What waits for one stream.
+#[derive(Debug, Default)]
+struct Queue(Mutex<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Each with its size, in bytes.
+    events: VecDeque<(Arc<Event>, usize)>,
+    /// The sum of these.
+    size: usize,
+    /// Nothing more comes: the stream was too slow, or is gone.
+    is_closed: bool,
+    reader: Option<Waker>,
 }
 
 impl Hub {
+    /// One that tells other nodes what is announced here.
+    pub(crate) fn telling(told: mpsc::Sender<Told>, store: Store) -> Self {
+        Self {
+            others: Some(Others { told, store }),
+            ..Self::default()
+        }
+    }
+
     /// Everything that is announced to this owner from now on.
     pub(crate) fn subscribe(self: &Arc<Self>, owner: Owner) -> Subscription {
-        let queue = Arc::<Queue>::default();
-        let mut followers = self.followers();
-        followers.entry(owner).or_default().push(queue.clone());
-        drop(followers);
+        let queue = Arc::new(Queue::default());
+        self.followers()
+            .entry(owner)
+            .or_default()
+            .push(queue.clone());
         Subscription {
             hub: self.clone(),
             owner,
@@ -39,15 +81,50 @@ impl Hub {
         }
     }
 
-    /// To everybody, whoever they follow: something changed that streams must
+    /// To everybody here, whoever they follow: something changed that streams must
     /// look at for themselves.
     pub(crate) fn announce_to_all(&self, event: &Event) {
-        let size = size_of_event(event);
+        let (event, size) = (Arc::new(event.clone()), size_of_event(event));
         let mut followers = self.followers();
         followers.retain(|_, of_owner| {
-            of_owner.retain(|it| it.takes(event, size));
+            of_owner.retain(|it| it.push(&event, size));
             !of_owner.is_empty()
         });
+    }
+
+    /// To the streams of this process alone: other nodes know.
+    pub(crate) fn announce_here(&self, owner: Owner, event: Event) {
+        let mut followers = self.followers();
+        if let Some(of_owner) = followers.get_mut(&owner) {
+            let size = size_of_event(&event);
+            let event = Arc::new(event);
+            // Full or gone: either way the stream ends.
+            of_owner.retain(|it| it.push(&event, size));
+            if of_owner.is_empty() {
+                followers.remove(&owner);
+            }
+        }
+    }
+
+    /// Lets the turn of a conversation look again, wherever it runs.
+    pub(crate) fn look_at_turn(&self, conversation: ConversationId) {
+        self.tell(|| Some(Told::LookAtTurn(conversation)));
+    }
+
+    /// Tells all other nodes, if there are any. It may be lost.
+    fn tell(&self, told: impl FnOnce() -> Option<Told>) {
+        if let Some(others) = &self.others
+            && others.store.has_peers()
+            && let Some(told) = told()
+        {
+            // If that is full, streams find by their positions what they missed.
+            _ = others.told.try_send(told);
+        }
+    }
+
+    /// Everybody who is followed here.
+    pub(crate) fn followed(&self) -> Vec<Owner> {
+        self.followers().keys().copied().collect()
     }
 
     fn followers(&self) -> MutexGuard<'_, HashMap<Owner, Vec<Arc<Queue>>>> {
@@ -57,62 +134,35 @@ impl Hub {
     }
 }
 
-/// What waits for one stream. A stream where nothing happens keeps nothing: channels
-/// with a bound keep room for what may come.
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: Mutex<Waiting>,
-    something: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    events: VecDeque<(Event, usize)>,
-    bytes: usize,
-    /// Nothing more comes: the reader is gone, or too slow.
-    is_over: bool,
+impl Announce for Hub {
+    fn announce(&self, owner: Owner, event: Event) {
+        self.tell(|| Told::about(owner, &event));
+        self.announce_here(owner, event);
+    }
 }
 
 impl Queue {
-    /// Puts an event into the queue. False if that is full, or its reader gone: either
-    /// way the stream ends.
-    fn takes(&self, event: &Event, size: usize) -> bool {
+    /// False if nothing can be put here any more.
+    fn push(&self, event: &Arc<Event>, size: usize) -> bool {
         let mut waiting = self.waiting();
-        if waiting.events.len() >= QUEUE || waiting.bytes + size > MOST_QUEUED {
-            waiting.is_over = true;
+        if waiting.events.len() >= QUEUE || waiting.size + size > MOST_QUEUED {
+            waiting.is_closed = true;
         }
-        if !waiting.is_over {
-            waiting.bytes += size;
+        if !waiting.is_closed {
             waiting.events.push_back((event.clone(), size));
+            waiting.size += size;
         }
-        let takes = !waiting.is_over;
+        let is_open = !waiting.is_closed;
+        let reader = waiting.reader.take();
         drop(waiting);
-        self.something.notify_one();
-        takes
-    }
-
-    /// The next event; `None` if nothing waits, and nothing more comes.
-    async fn next(&self) -> Option<Event> {
-        loop {
-            {
-                let mut waiting = self.waiting();
-                if let Some((event, size)) = waiting.events.pop_front() {
-                    waiting.bytes -= size;
-                    if waiting.events.is_empty() {
-                        waiting.events = VecDeque::new();
-                    }
-                    return Some(event);
-                }
-                if waiting.is_over {
-                    return None;
-                }
-            }
-            self.something.notified().await;
+        if let Some(reader) = reader {
+            reader.wake();
         }
+        is_open
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -148,32 +198,34 @@ pub(crate) struct Subscription {
 
 impl Subscription {
     /// The next event; `None` if this reader has fallen too far behind.
-    pub(crate) async fn recv(&mut self) -> Option<Event> {
-        self.queue.next().await
+    pub(crate) async fn recv(&mut self) -> Option<Arc<Event>> {
+        poll_fn(|context| {
+            let mut waiting = self.queue.waiting();
+            if let Some((event, size)) = waiting.events.pop_front() {
+                waiting.size -= size;
+                if waiting.events.is_empty() && waiting.events.capacity() > KEPT {
+                    waiting.events = VecDeque::new();
+                }
+                return Poll::Ready(Some(event));
+            }
+            if waiting.is_closed {
+                return Poll::Ready(None);
+            }
+            waiting.reader = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.queue.waiting().is_over = true;
+        self.queue.waiting().is_closed = true;
         let mut followers = self.hub.followers();
         if let Some(of_owner) = followers.get_mut(&self.owner) {
             of_owner.retain(|it| !Arc::ptr_eq(it, &self.queue));
             if of_owner.is_empty() {
                 followers.remove(&self.owner);
-            }
-        }
-    }
-}
-
-impl Announce for Hub {
-    fn announce(&self, owner: Owner, event: Event) {
-        let mut followers = self.followers();
-        if let Some(of_owner) = followers.get_mut(&owner) {
-            let size = size_of_event(&event);
-            of_owner.retain(|it| it.takes(&event, size));
-            if of_owner.is_empty() {
-                followers.remove(&owner);
             }
         }
     }
@@ -202,8 +254,24 @@ mod tests {
 
         hub.announce(one, Event::Renumbered);
 
-        assert_eq!(follows_one.recv().await, Some(Event::Renumbered));
+        assert_eq!(
+            follows_one.recv().await.as_deref(),
+            Some(&Event::Renumbered)
+        );
         assert!(follows_other.recv().now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_woken() {
+        let owner = Owner::Visitor(VisitorId::new(&Clock::system()));
+        let hub = Arc::new(Hub::default());
+        let mut waits = hub.subscribe(owner);
+
+        let (heard, ()) = tokio::join!(waits.recv(), async {
+            hub.announce(owner, Event::Renumbered);
+        });
+
+        assert_eq!(heard.as_deref(), Some(&Event::Renumbered));
     }
 
     #[tokio::test]
@@ -217,7 +285,7 @@ mod tests {
 
         assert_eq!(hub.followers()[&owner].len(), 1);
         hub.announce(owner, Event::Renumbered);
-        assert_eq!(other.recv().await, Some(Event::Renumbered));
+        assert_eq!(other.recv().await.as_deref(), Some(&Event::Renumbered));
         drop(other);
         assert!(hub.followers().is_empty());
     }
@@ -276,9 +344,7 @@ mod tests {
 
         let kept: usize = readers
             .iter()
-            .map(|(_, reader)| {
-                reader.queue.waiting().events.capacity() * (size_of::<(Event, usize)>() + 64)
-            })
+            .map(|(_, reader)| reader.queue.waiting().events.len() * (size_of::<Event>() + 64))
             .sum();
         assert!(kept <= 1_000 * QUEUE * 256, "{kept}");
         assert!(hub.followers().is_empty(), "all are cut off");
@@ -295,7 +361,7 @@ mod tests {
         }
 
         for _ in 0..QUEUE {
-            assert_eq!(slow.recv().await, Some(Event::Renumbered));
+            assert_eq!(slow.recv().await.as_deref(), Some(&Event::Renumbered));
         }
         assert_eq!(slow.recv().await, None);
         assert!(hub.followers().is_empty());

@@ -7,6 +7,7 @@
 mod accept;
 mod app;
 mod attempt;
+mod bus;
 mod causes;
 mod checker;
 mod cli;
@@ -20,6 +21,7 @@ mod keys;
 mod limits;
 mod mail;
 mod master;
+mod nodes;
 mod possession;
 mod prove;
 mod serve;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use maitred_agent::{Agent, TurnEnd, TurnError};
 use maitred_core::id::{ConversationId, SessionId};
 use maitred_store::{Found, Store, StoreError};
@@ -85,12 +86,25 @@ impl Turns {
             .spawn(async move { turns.run(conversation).await });
     }
 
-    /// Takes up the turns that were cut off when the last process ended (rule R3).
-    pub(crate) async fn resume(&self, conversations: Vec<ConversationId>) -> Result<(), TurnError> {
-        for conversation in conversations {
-            tracing::info!(conversation.id = %conversation, "a turn is taken up again");
-            let asked = self.0.agent.mark_resumed(conversation).await?;
-            self.start(conversation, asked);
+    /// Takes up the turns that were left open by a node that is gone, or by this one
+    /// before that moment (rule R3).
+    pub(crate) async fn take_up(
+        &self,
+        left_open: Vec<ConversationId>,
+        unmoved_since: Timestamp,
+    ) -> Result<(), TurnError> {
+        for conversation in left_open {
+            if self.running().contains_key(&conversation) {
+                continue;
+            }
+            let taken = self
+                .0
+                .agent
+                .take_up(conversation, unmoved_since, &*self.0.hub);
+            if let Some(asked) = taken.await? {
+                tracing::info!(conversation.id = %conversation, "a turn is taken up again");
+                self.start(conversation, asked);
+            }
         }
         Ok(())
     }

@@ -29,7 +29,9 @@ mod api {
     mod pages;
     mod policy;
     mod possession;
+    mod restarted;
     mod sessions;
+    mod shared_turns;
     mod status;
     mod stopped;
     mod survival;

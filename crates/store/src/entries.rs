@@ -21,6 +21,7 @@ use crate::{
     Store, StoreError,
     db::{Tx, all, execute, optional_in},
     events::{Of, number_event},
+    nodes::TurnRow,
     row::{BodyJson, LastMessageJson, author, json, kind, parsed, time, to_json},
     status::conversation_in,
 };
@@ -134,6 +135,7 @@ impl Store {
             self.insert(&mut tx, &mut place, conversation, entry)
                 .await?,
         );
+        place.turn.claim(self.node_text());
         self.mark(&mut tx, conversation, &place, TurnMark::Running)
             .await?;
         if was_closed {
@@ -150,7 +152,8 @@ impl Store {
     /// Appends what a turn has brought about.
     ///
     /// With `after`, only if that is still the last entry: else
-    /// [`StoreError::Conflict`], and the turn must be decided anew.
+    /// [`StoreError::Conflict`], and the turn must be decided anew. If another node
+    /// runs the turn it is [`StoreError::TurnTaken`].
     pub async fn append(
         &self,
         conversation: ConversationId,
@@ -163,6 +166,9 @@ impl Store {
             .next_place(&mut tx, conversation)
             .await?
             .ok_or(StoreError::Conflict)?;
+        if !place.turn.is_run_by(&self.node_text()) {
+            return Err(StoreError::TurnTaken);
+        }
         if after.is_some_and(|after| after != place.last_entry) {
             return Err(StoreError::Conflict);
         }
@@ -181,17 +187,25 @@ impl Store {
         })
     }
 
-    /// Says that no turn is running any more, if nothing was added since.
+    /// Says that no turn is running any more. False if something was added since:
+    /// the turn must be decided anew.
     pub async fn end_turn(
         &self,
         conversation: ConversationId,
         after: EntryNumber,
-    ) -> Result<(), StoreError> {
-        const SQL: &str =
-            "UPDATE conversations SET turn_since = NULL WHERE id = $1 AND last_entry = $2";
+    ) -> Result<bool, StoreError> {
+        const SQL: &str = "
+            UPDATE conversations SET
+                turn_since = CASE WHEN last_entry = $2 THEN NULL ELSE turn_since END,
+                turn_node = CASE WHEN last_entry = $2 THEN NULL ELSE turn_node END
+            WHERE id = $1 AND coalesce(turn_node, '') = $3
+            RETURNING last_entry";
         let mut tx = self.begin().await?;
-        execute!(&mut tx, SQL, conversation.to_string(), after)?;
-        tx.commit().await
+        let node = self.node_text();
+        let row = optional_in!(&mut tx, (i64,), SQL, conversation.to_string(), after, node)?;
+        tx.commit().await?;
+        // Without a row it is somebody else's turn.
+        Ok(row.is_none_or(|(last,)| last == after))
     }
 
     /// Entries of a conversation after a number, in order.
@@ -238,40 +252,53 @@ impl Store {
     }
 
     /// Locks the conversation and reads where its next entry goes.
-    async fn next_place(
+    pub(crate) async fn next_place(
         &self,
         tx: &mut Tx,
         conversation: ConversationId,
     ) -> Result<Option<Place>, StoreError> {
         const SQL: &str = "
             UPDATE conversations SET updated_at = $2 WHERE id = $1
-            RETURNING owner, last_entry, closed_at";
+            RETURNING owner, last_entry, closed_at, turn_since, turn_node,
+                (SELECT count(*) FROM nodes WHERE nodes.id = conversations.turn_node),
+                (SELECT count(*) FROM nodes)";
+        type Row = (
+            Option<String>,
+            i64,
+            Option<i64>,
+            Option<i64>,
+            Option<String>,
+            i64,
+            i64,
+        );
         let now = self.clock.now().as_microsecond();
-        let row = optional_in!(
-            tx,
-            (Option<String>, i64, Option<i64>),
-            SQL,
-            conversation.to_string(),
-            now
-        )?;
-        row.map(|(owner, last_entry, closed_at)| {
-            let owner = owner
-                .map(|owner| parsed(&owner, "conversations", "owner"))
-                .transpose()?;
-            Ok(Place {
-                owner,
-                last_entry,
-                closed_at,
-                last_message: None,
-                title: None,
-                visitor_spoke: false,
-                said_to_visitor: 0,
-            })
-        })
+        let row = optional_in!(tx, Row, SQL, conversation.to_string(), now)?;
+        row.map(
+            |(owner, last_entry, closed_at, since, node, node_lives, nodes)| {
+                self.saw_nodes(nodes);
+                let owner = owner
+                    .map(|owner| parsed(&owner, "conversations", "owner"))
+                    .transpose()?;
+                Ok(Place {
+                    owner,
+                    last_entry,
+                    closed_at,
+                    turn: TurnRow {
+                        since,
+                        node,
+                        node_lives: node_lives > 0,
+                    },
+                    last_message: None,
+                    title: None,
+                    visitor_spoke: false,
+                    said_to_visitor: 0,
+                })
+            },
+        )
         .transpose()
     }
 
-    async fn insert(
+    pub(crate) async fn insert(
         &self,
         tx: &mut Tx,
         place: &mut Place,
@@ -335,7 +362,7 @@ impl Store {
     }
 
     /// Writes to the conversation's row what its new entries mean for it.
-    async fn mark(
+    pub(crate) async fn mark(
         &self,
         tx: &mut Tx,
         conversation: ConversationId,
@@ -346,9 +373,10 @@ impl Store {
             UPDATE conversations SET last_entry = $2, title = coalesce(title, $3),
                 last_message = coalesce($4, last_message),
                 visitor_spoke_at = coalesce($5, visitor_spoke_at), turn_since = $6,
-                unread = unread + $7, closed_at = $8
+                unread = unread + $7, closed_at = $8, turn_node = $9
             WHERE id = $1";
         let now = self.clock.now().as_microsecond();
+        let running = turn == TurnMark::Running;
         execute!(
             tx,
             SQL,
@@ -357,9 +385,14 @@ impl Store {
             place.title.as_deref(),
             place.last_message.as_deref(),
             place.visitor_spoke.then_some(now),
-            (turn == TurnMark::Running).then_some(now),
+            running.then_some(now),
             place.said_to_visitor,
             place.closed_at,
+            place
+                .turn
+                .node
+                .as_deref()
+                .filter(|it| running && !it.is_empty()),
         )?;
         Ok(())
     }
@@ -388,10 +421,11 @@ impl Store {
 
 /// Where the next entry of a locked conversation goes, and what the ones so far
 /// mean for its row.
-struct Place {
-    owner: Option<Owner>,
+pub(crate) struct Place {
+    pub(crate) owner: Option<Owner>,
     last_entry: EntryNumber,
     closed_at: Option<i64>,
+    pub(crate) turn: TurnRow,
     last_message: Option<String>,
     title: Option<String>,
     visitor_spoke: bool,

@@ -24,6 +24,9 @@ pub enum StoreError {
     /// Somebody else was there first.
     #[error("someone else changed this first")]
     Conflict,
+    /// Another node runs this turn: it was taken from the one that asks.
+    #[error("another node runs this turn")]
+    TurnTaken,
     /// The key that verified a token was revoked before its session was stored.
     #[error("the key was revoked")]
     KeyRevoked,

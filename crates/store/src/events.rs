@@ -11,7 +11,7 @@ use maitred_core::{
 
 use crate::{
     Store, StoreError,
-    db::{Tx, all, execute, optional, optional_in},
+    db::{Db, Tx, all, execute, optional, optional_in},
     entries::EntryRow,
     row::parsed,
 };
@@ -74,6 +74,30 @@ impl Store {
         };
         let row = optional!(&self.db, (String, i64), sql, owner.to_string())?;
         Ok(row.map(|(epoch, number)| Position { epoch, number }))
+    }
+
+    /// The places of the last events of many owners, by few queries. Nothing where
+    /// one process alone serves: it announces whatever it stores.
+    pub async fn positions(&self, owners: &[Owner]) -> Result<Vec<(Owner, Position)>, StoreError> {
+        const AT_ONCE: usize = 2_000;
+        const SQL: &str = "
+            SELECT id, epoch, last_event FROM contacts WHERE id = ANY($1)
+            UNION ALL
+            SELECT id, epoch, last_event FROM visitors WHERE id = ANY($1)";
+        let Db::Postgres(pool) = &self.db else {
+            return Ok(Vec::new());
+        };
+        let mut positions = Vec::with_capacity(owners.len());
+        for some in owners.chunks(AT_ONCE) {
+            let some: Vec<String> = some.iter().map(ToString::to_string).collect();
+            let rows: Vec<(String, String, i64)> =
+                sqlx::query_as(SQL).bind(some).fetch_all(pool).await?;
+            for (owner, epoch, number) in rows {
+                let owner = parsed(&owner, "contacts", "id")?;
+                positions.push((owner, Position { epoch, number }));
+            }
+        }
+        Ok(positions)
     }
 
     /// What happened to an owner after a position, at most 200 events at a time.

@@ -20,6 +20,7 @@ use crate::{
     Actor, MasterKey, StoreError,
     db::{Db, Tx, WriteDb, on},
     error::OpenError,
+    nodes::Node,
     writer::Writer,
 };
 
@@ -72,6 +73,8 @@ pub struct Store {
     pub(crate) master: MasterKey,
     /// Who has things done with it.
     pub(crate) actor: Option<Actor>,
+    /// The node that serves with it; none for a command.
+    pub(crate) node: Option<Node>,
     /// What keyed hashes are made with.
     pub(crate) hash_key: hmac::Key,
     /// The one source of time and ids for what is stored.
@@ -121,6 +124,7 @@ impl Store {
             // Until the one that is kept can be read.
             hash_key: hmac::Key::new(hmac::HMAC_SHA256, &[]),
             actor: None,
+            node: None,
             clock,
         };
         store.check_master_key().await?;

@@ -6,6 +6,7 @@
 mod entry;
 mod identity;
 mod settings;
+mod told;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use crate::StoreError;
 pub(crate) use entry::{BodyJson, LastMessageJson, RatingJson, author, kind};
 pub(crate) use identity::IdentityJson;
 pub(crate) use settings::SettingsJson;
+pub(crate) use told::{MessageJson, ToldJson};
 
 /// Parses the text of a column.
 pub(crate) fn parsed<T: std::str::FromStr>(

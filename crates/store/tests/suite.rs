@@ -28,6 +28,7 @@ mod suite {
     mod marks;
     mod merge;
     mod new_keys;
+    mod nodes;
     mod notices;
     mod one_time;
     mod person;

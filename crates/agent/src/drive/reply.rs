@@ -19,25 +19,26 @@ use crate::{
 };
 
 impl Turn<'_> {
+    /// How this run of the turn ended with what the model said; `None` if it goes on.
     pub(super) async fn ask_the_model(
         &self,
         transcript: &Transcript,
         session: Option<&Session>,
-    ) -> Result<TurnEnd, TurnError> {
+    ) -> Result<Option<TurnEnd>, TurnError> {
         let last = transcript.last_number();
         let id = EntryId::new(&self.agent.0.store.clock);
         let reply = tokio::select! {
             reply = self.read_reply(id, transcript, session) => reply,
-            () = self.wake.cancelled() => return Ok(TurnEnd::Woken),
+            () = self.wake.cancelled() => return Ok(Some(TurnEnd::Woken)),
         };
-        match reply {
+        let has_ended = match reply {
             Ok(reply) => self.append_reply(id, last, reply).await?,
             Err(error) => {
                 tracing::error!(conversation.id = %self.conversation, %error, "a model gave no reply");
-                self.close(last, Status::GaveUp).await?;
+                self.close(last, Status::GaveUp).await?
             }
-        }
-        Ok(TurnEnd::Done)
+        };
+        Ok(has_ended.then_some(TurnEnd::Done))
     }
 
     async fn read_reply(
@@ -105,12 +106,13 @@ impl Turn<'_> {
         })
     }
 
+    /// Whether the turn has ended with it.
     async fn append_reply(
         &self,
         id: EntryId,
         last: EntryNumber,
         reply: Reply,
-    ) -> Result<(), TurnError> {
+    ) -> Result<bool, TurnError> {
         let mut entries = Vec::new();
         if !reply.text.is_empty() || reply.calls.is_empty() {
             let message = Message {
@@ -136,8 +138,8 @@ impl Turn<'_> {
                 .into_iter()
                 .map(|call| self.new_entry(Body::CallAsked(call))),
         );
-        self.append(Some(last), entries, mark).await?;
-        Ok(())
+        let appended = self.append(Some(last), entries, mark).await?;
+        Ok(appended && mark == TurnMark::Ended)
     }
 }
 

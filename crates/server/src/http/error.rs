@@ -384,6 +384,7 @@ impl From<StoreError> for ApiError {
             StoreError::IdempotencyMismatch => Self::IdempotencyMismatch,
             StoreError::KeyConflict(conflict) => Self::Key(KeyError::Conflict(conflict)),
             error @ (StoreError::Db(_)
+            | StoreError::TurnTaken
             | StoreError::NotCommitted(_)
             | StoreError::Corrupt { .. }
             | StoreError::Sealed(_)) => Self::Internal(error.into()),

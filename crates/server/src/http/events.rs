@@ -5,7 +5,7 @@
 //! The stream follows the hub, but trusts only positions: where one is missing
 //! it reads the store.
 
-use std::{collections::VecDeque, convert::Infallible, fmt::Write, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, fmt::Write, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -17,13 +17,13 @@ use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
 use maitred_core::{
     event::{Event, Numbered, Position, Stored, Typist},
+    id::SessionId,
     scope::Owner,
     session::Ended,
 };
 use maitred_store::{Found, Replay, StoreError};
 use serde::Serialize;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use super::{error::ApiError, visitor::Visitor, wire};
 use crate::{app::App, causes::Causes, hub::Subscription};
@@ -86,10 +86,13 @@ fn last_position(headers: &HeaderMap) -> Option<Position> {
     }))
 }
 
-/// One open stream.
+/// One open stream. Most of them wait most of the time, and there are many: what is
+/// kept here is what that takes.
 struct Stream {
     app: App,
-    visitor: Visitor,
+    session: SessionId,
+    /// As far as is known here: it may have been renewed.
+    expires_at: Timestamp,
     owner: Owner,
     events: Subscription,
     /// The last event that was sent, or that there was when the stream began.
@@ -98,11 +101,22 @@ struct Stream {
     /// There is more in the store than was read so far. Read when `waiting` is
     /// sent, so that a long absence does not fill the memory.
     is_behind: bool,
-    heartbeat: Interval,
-    stopping: CancellationToken,
+    /// And is read up to here for now: what another node said after it had stored
+    /// that, pieces of a reply above all, comes before what it stored next.
+    up_to: i64,
+    heartbeat_at: Instant,
     /// When the session was last found to live, since this stream follows its owner.
     seen_alive: Option<Timestamp>,
     ended: bool,
+}
+
+/// What a stream that waited was woken by.
+enum Woken {
+    Event(Arc<Event>),
+    /// It was too slow.
+    CutOff,
+    Time,
+    Stopping,
 }
 
 impl Stream {
@@ -115,7 +129,6 @@ impl Stream {
             .position(owner)
             .await?
             .ok_or(ApiError::NotFound("visitor"))?;
-        let stopping = app.tasks.stopping();
         let comes_back = last.is_some();
         let mut stream = Self {
             owner,
@@ -123,12 +136,13 @@ impl Stream {
             position: last.unwrap_or(now),
             waiting: VecDeque::new(),
             is_behind: comes_back,
-            heartbeat: every(HEARTBEAT),
-            stopping,
+            up_to: i64::MAX,
+            heartbeat_at: Instant::now() + HEARTBEAT,
             seen_alive: None,
             ended: false,
+            session: visitor.session.id,
+            expires_at: visitor.session.expires_at,
             app,
-            visitor,
         };
         // It may have ended before it was followed.
         stream.look_whether_the_session_lives().await?;
@@ -141,16 +155,30 @@ impl Stream {
     /// The next frame; none when the stream is at its end.
     async fn next(&mut self) -> Option<String> {
         loop {
+            // What asks the store is large while it runs, and most streams only wait:
+            // so it has a place of its own, which goes with it.
             let taken = if !self.ended && self.is_to_look() {
-                self.look_whether_the_session_lives().await
+                Box::pin(self.look_whether_the_session_lives()).await
             } else if let Some(frame) = self.waiting.pop_front() {
                 return Some(frame);
             } else if self.ended {
                 return None;
             } else if self.is_behind {
-                self.catch_up().await
+                Box::pin(self.catch_up()).await
             } else {
-                self.wait().await?
+                // Nothing waits, so that no room need be kept for it.
+                self.waiting = VecDeque::new();
+                match self.wait().await {
+                    Woken::Event(event) => Box::pin(self.take(&event)).await,
+                    Woken::CutOff => return None,
+                    Woken::Time if self.is_to_beat() => return Some(": \n\n".to_owned()),
+                    Woken::Time => Ok(()),
+                    Woken::Stopping => {
+                        self.send("draining", None, &Nothing {});
+                        self.ended = true;
+                        Ok(())
+                    }
+                }
             };
             if let Err(error) = taken {
                 tracing::warn!(error = %Causes(&error), "a stream is cut off");
@@ -159,46 +187,56 @@ impl Stream {
         }
     }
 
-    /// Waits for the next thing and takes it; none if this reader was too slow.
-    async fn wait(&mut self) -> Option<Result<(), StoreError>> {
-        let expires_in = self.expires_in();
-        let event = tokio::select! {
-            event = self.events.recv() => event?,
-            () = sleep(expires_in) => return Some(Ok(())),
-            _ = self.heartbeat.tick() => return Some(self.beat().await),
-            () = self.stopping.cancelled() => {
-                self.send("draining", None, &Nothing {});
-                self.ended = true;
-                return Some(Ok(()));
-            }
-        };
-        Some(self.take(event).await)
+    /// Waits for the next thing.
+    async fn wait(&mut self) -> Woken {
+        let expires_at = Instant::now() + self.expires_in();
+        let stopping = self.app.tasks.stopping();
+        tokio::select! {
+            event = self.events.recv() => event.map_or(Woken::CutOff, Woken::Event),
+            () = sleep_until(expires_at.min(self.heartbeat_at)) => Woken::Time,
+            () = stopping.cancelled() => Woken::Stopping,
+        }
+    }
+
+    /// Whether it is time to say that the stream lives, and its session does. That
+    /// takes no look at the store: an end is announced, and an expiry is known.
+    fn is_to_beat(&mut self) -> bool {
+        let now = Instant::now();
+        if now < self.heartbeat_at || self.expires_in().is_zero() {
+            return false;
+        }
+        self.heartbeat_at = now + HEARTBEAT;
+        true
     }
 
     /// How long the session lives, as far as is known here.
     fn expires_in(&self) -> Duration {
         let now = self.app.store.clock.now();
         // Negative is past.
-        Duration::try_from(self.visitor.session.expires_at.duration_since(now)).unwrap_or_default()
+        Duration::try_from(self.expires_at.duration_since(now)).unwrap_or_default()
     }
 
-    /// Whether it must be asked anew if the session lives: it may have been renewed, or
-    /// revoked.
+    /// Whether it must be asked anew if the session lives, since it may have been
+    /// renewed, or since something is to be sent and it may have been revoked.
     fn is_to_look(&self) -> bool {
         let now = self.app.store.clock.now();
         let is_recent = |at| now.duration_since(at).abs() < LIVES_UNSEEN;
-        self.expires_in().is_zero() || !self.seen_alive.is_some_and(is_recent)
+        let is_sure = self.seen_alive.is_some_and(is_recent);
+        self.expires_in().is_zero() || (!self.waiting.is_empty() && !is_sure)
     }
 
-    async fn take(&mut self, event: Event) -> Result<(), StoreError> {
+    async fn take(&mut self, event: &Event) -> Result<(), StoreError> {
         match event {
             Event::Numbered(numbered) => {
                 let Position { epoch, number } = &numbered.position;
                 if *epoch == self.position.epoch && *number == self.position.number + 1 {
-                    self.send_stored(&numbered);
+                    self.send_stored(numbered);
                 } else if *epoch != self.position.epoch || *number > self.position.number {
                     self.is_behind = true;
                 }
+            }
+            Event::Moved(Position { epoch, number }) => {
+                self.is_behind |= *epoch != self.position.epoch || *number > self.position.number;
             }
             Event::Renumbered => self.is_behind = true,
             Event::Delta {
@@ -206,15 +244,12 @@ impl Stream {
                 reply,
                 text,
             } => {
-                self.send(
-                    "delta",
-                    None,
-                    &wire::Delta {
-                        conversation,
-                        reply,
-                        text: &text,
-                    },
-                );
+                let delta = wire::Delta {
+                    conversation: *conversation,
+                    reply: *reply,
+                    text,
+                };
+                self.send("delta", None, &delta);
             }
             Event::Typing {
                 conversation,
@@ -223,13 +258,13 @@ impl Stream {
             } => {
                 let by = match by {
                     Typist::Agent => "agent",
-                    Typist::Visitor(session) if session == self.visitor.session.id => return Ok(()),
+                    Typist::Visitor(session) if *session == self.session => return Ok(()),
                     Typist::Visitor(_) => "visitor",
                 };
                 let typing = wire::Typing {
-                    conversation,
+                    conversation: *conversation,
                     by,
-                    typing,
+                    typing: *typing,
                 };
                 self.send("typing", None, &typing);
             }
@@ -245,6 +280,10 @@ impl Stream {
                 self.is_behind = more;
                 let mut written = 0;
                 for (at, event) in events.iter().enumerate() {
+                    if event.position.number > self.up_to {
+                        self.is_behind = false;
+                        break;
+                    }
                     if is_told_later(event, &events[at + 1..]) {
                         self.position = event.position.clone();
                         continue;
@@ -263,19 +302,16 @@ impl Stream {
                 self.is_behind = false;
             }
         }
-        Ok(())
-    }
-
-    async fn beat(&mut self) -> Result<(), StoreError> {
-        self.look_whether_the_session_lives().await?;
-        self.waiting.push_back(": \n\n".to_owned());
+        if !self.is_behind {
+            self.up_to = i64::MAX;
+        }
         Ok(())
     }
 
     async fn look_whether_the_session_lives(&mut self) -> Result<(), StoreError> {
-        let why = match self.app.store.session(&self.visitor.secret).await? {
+        let why = match self.app.store.session_by_id(self.session).await? {
             Some(Found::Live(session)) => {
-                self.visitor.session = session;
+                self.expires_at = session.expires_at;
                 self.seen_alive = Some(self.app.store.clock.now());
                 return Ok(());
             }
@@ -340,3 +376,24 @@ fn is_told_later(event: &Numbered, later: &[Numbered]) -> bool {
 /// Data of an event that has none.
 #[derive(Serialize)]
 struct Nothing {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<'a, F: Future>(_: impl Fn(&'a mut Stream) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_stream_that_waits_holds_little() {
+        let waits = size_of_future(Stream::next);
+        let asks = size_of_future(Stream::catch_up);
+
+        assert!(size_of::<Stream>() <= 224, "{}", size_of::<Stream>());
+        assert!(
+            waits <= 512,
+            "{waits} bytes, of which asking would be {asks}"
+        );
+    }
+}

@@ -134,6 +134,7 @@ impl From<StoreError> for KeyError {
             error @ (StoreError::Db(_)
             | StoreError::Corrupt { .. }
             | StoreError::Conflict
+            | StoreError::TurnTaken
             | StoreError::KeyRevoked
             | StoreError::TokenRevoked
             | StoreError::NoGoodToken

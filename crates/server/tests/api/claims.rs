@@ -93,11 +93,11 @@ async fn a_claim_for_nobody_is_nowhere_behind_the_exchange() {
 
     sarah(&app).await;
 
-    let bytes = String::from_utf8_lossy(&app.stored_bytes()).into_owned();
+    let bytes = String::from_utf8_lossy(&app.stored_bytes().await).into_owned();
     assert!(!bytes.contains("+49 30 1") && !bytes.contains("gold"));
     let other = with(&[], &[]).await;
     sarah(&other).await;
-    let bytes = String::from_utf8_lossy(&other.stored_bytes()).into_owned();
+    let bytes = String::from_utf8_lossy(&other.stored_bytes().await).into_owned();
     assert!(bytes.contains("+49 30 1"), "else this test sees nothing");
 }
 

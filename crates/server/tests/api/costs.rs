@@ -157,3 +157,16 @@ async fn what_a_request_costs_is_seen() {
 
     assert!(cost.statements >= 2 && cost.commits == 1, "{cost:?}");
 }
+
+#[tokio::test]
+async fn a_stream_that_waits_asks_the_database_nothing() {
+    let app = TestApp::new().await;
+    let mut events = app.visitor("sarah").await.follows(None).await;
+    events.until("hello").await;
+
+    // Whoever asks it from here on is cut off.
+    app.store.close().await;
+    tokio::time::pause();
+
+    events.beats(20).await;
+}

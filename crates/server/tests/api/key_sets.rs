@@ -329,7 +329,7 @@ async fn k4_what_is_no_good_set_is_a_failure_that_says_what_is_wrong() {
 
         assert_unavailable(&answer);
         assert_eq!(site.failure().await.as_deref(), Some(reason), "{mood:?}");
-        let stored = site.app.stored_bytes();
+        let stored = site.app.stored_bytes().await;
         let secret = private["d"].as_str().unwrap().as_bytes();
         assert!(!stored.windows(secret.len()).any(|it| it == secret));
     }

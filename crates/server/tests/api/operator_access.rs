@@ -222,6 +222,7 @@ async fn an_api_key_is_shown_once_and_named_in_the_audit_log() {
     assert_eq!(line["actor"], list.body["items"][0]["id"]);
     assert!(
         !app.stored_bytes()
+            .await
             .windows(secret.len())
             .any(|it| it == secret.as_bytes())
     );

@@ -240,7 +240,7 @@ async fn k3_a_private_key_leaves_no_trace() {
             answer.body
         );
     }
-    let stored = app.stored_bytes();
+    let stored = app.stored_bytes().await;
     for trace in traces {
         let is_there = stored.windows(trace.len()).any(|it| it == trace.as_bytes());
         assert!(!is_there, "in the database");

@@ -346,7 +346,7 @@ async fn s1_the_database_holds_no_session_and_no_secret() {
     let stranger = app.stranger().await;
     let (_, secret) = app.key(PRODUCTION);
 
-    let stored = app.stored_bytes();
+    let stored = app.stored_bytes().await;
 
     let holds = |text: &str| {
         stored

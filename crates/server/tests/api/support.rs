@@ -57,6 +57,7 @@ pub(crate) struct TestApp {
     keys: [(KeyId, SigningSecret); 2],
     database: Arc<Database>,
     dir: Arc<TempDir>,
+    settings: Vec<(String, String)>,
     /// What visitors said, of which nothing may be logged (rule D3).
     said: Mutex<Vec<String>>,
 }
@@ -137,18 +138,27 @@ impl TestApp {
             keys,
             database: Arc::new(database),
             dir: Arc::new(dir),
+            settings: settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             said: Mutex::default(),
         }
     }
 
     /// Another node of the same installation: a server of its own, that shares the
-    /// database and the master key and nothing else.
+    /// database, the master key and the settings, and nothing else.
     pub(crate) async fn another_node(&self) -> Self {
         let master = MasterKey::at(&self.dir.path().join("master.key")).unwrap();
         let store = Store::open(self.database.location(), master, self.clock.clone());
         let store = store.await.unwrap();
         let script = self.dir.path().join("script.json");
-        let app = config(self.dir.path().to_owned(), &script, &[]);
+        let settings: Vec<(&str, &str)> = self
+            .settings
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let app = config(self.dir.path().to_owned(), &script, &settings);
         let app = App::new(app, store.clone()).await.unwrap();
         Self {
             agent: self.agent,
@@ -159,6 +169,7 @@ impl TestApp {
             keys: self.keys.clone(),
             database: self.database.clone(),
             dir: self.dir.clone(),
+            settings: self.settings.clone(),
             said: Mutex::default(),
         }
     }
@@ -190,13 +201,14 @@ impl TestApp {
         self.store.record(&[attempt], &[]).await.unwrap();
     }
 
-    /// Everything in the database's files, as bytes.
-    pub(crate) fn stored_bytes(&self) -> Vec<u8> {
-        ["maitred.db", "maitred.db-wal"]
-            .iter()
-            .filter_map(|name| std::fs::read(self.dir.path().join(name)).ok())
-            .flatten()
-            .collect()
+    /// Everything in the database: the bytes of its files, or every row as text.
+    pub(crate) async fn stored_bytes(&self) -> Vec<u8> {
+        self.database.dump().await.into_bytes()
+    }
+
+    /// The first column of what a query finds, past the store.
+    pub(crate) async fn stored_column(&self, sql: &str) -> Vec<String> {
+        self.database.column(sql).await
     }
 
     pub(crate) fn key(&self, environment: Environment) -> &(KeyId, SigningSecret) {

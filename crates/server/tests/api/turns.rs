@@ -237,7 +237,7 @@ async fn what_a_server_says_of_its_failure_reaches_nobody() {
 
     asks_for_the_order(&sarah).await;
 
-    let stored = app.stored_bytes();
+    let stored = app.stored_bytes().await;
     assert!(!stored.windows(7).any(|window| window == b"hunter2"));
 }
 

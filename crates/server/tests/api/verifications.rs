@@ -230,7 +230,7 @@ async fn l1_nothing_of_a_refused_token_is_kept() {
 
     app.only_entry().await;
 
-    let stored = app.stored_bytes();
+    let stored = app.stored_bytes().await;
     let holds = |text: &str| stored.windows(text.len()).any(|it| it == text.as_bytes());
     assert!(holds("token_expired"), "it is in there");
     assert!(!holds(PRIVATE));

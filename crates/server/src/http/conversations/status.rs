@@ -115,8 +115,8 @@ pub(in crate::http) async fn typing(
 }
 
 /// Sees a change through, even if the client hangs up, and announces it. If it closed
-/// a turn which runs here, that stops at once: one that runs elsewhere finds it when it
-/// has something to add.
+/// a turn, that stops at once: one that runs elsewhere, and was not told, finds it when
+/// it has something to add.
 async fn done(
     app: &App,
     owner: Owner,
@@ -134,6 +134,7 @@ async fn done(
         }
         if closes_a_turn {
             telling.turns.look_again(changed.conversation.id);
+            telling.hub.look_at_turn(changed.conversation.id);
         }
         Ok::<_, StoreError>(Some(changed.conversation))
     };

@@ -52,6 +52,14 @@ impl Events {
         }
     }
 
+    /// Waits until the stream has said that often that it lives.
+    pub(crate) async fn beats(&mut self, times: usize) {
+        for _ in 0..times {
+            let bytes = self.body.frame().await.expect("the stream goes on");
+            assert_eq!(bytes.unwrap().into_data().unwrap(), ": \n\n");
+        }
+    }
+
     /// The next event of that name.
     pub(crate) async fn until(&mut self, name: &str) -> Event {
         loop {

@@ -121,6 +121,15 @@ impl<'a> Visitor<'a> {
 
     /// An open event stream.
     pub(crate) async fn follows(&self, last_event: Option<&str>) -> Events {
+        let followed = self.tries_to_follow(last_event).await;
+        followed.expect("a stream")
+    }
+
+    /// An open event stream, if the server opens one; else what it answers.
+    pub(crate) async fn tries_to_follow(
+        &self,
+        last_event: Option<&str>,
+    ) -> Result<Events, StatusCode> {
         let mut request = Request::builder()
             .uri("/v1/events")
             .header(header::HOST, HOST)
@@ -135,8 +144,10 @@ impl<'a> Visitor<'a> {
             .app
             .response(request.body(Body::empty()).unwrap())
             .await;
-        assert_eq!(response.status(), StatusCode::OK);
-        Events::of(response.into_body())
+        match response.status() {
+            StatusCode::OK => Ok(Events::of(response.into_body())),
+            refused => Err(refused),
+        }
     }
 }
 
