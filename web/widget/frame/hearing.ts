@@ -108,7 +108,7 @@ export class Hearing {
       case "hello":
         return quietly(this.#catchUp(visit, false));
       case "resync":
-        return quietly(this.#resync(visit));
+        return quietly(this.#catchUp(visit, true));
       case "entry":
         return this.#heard(body as unknown as Entry);
       case "delta":
@@ -148,12 +148,7 @@ export class Hearing {
     if (!conversation && !visit.contact && !fresh) return;
     const { thread, shelf } = this.ties;
     await Promise.all([shelf.load(), conversation && thread.load(visit, conversation.id, fresh)]);
-  }
-
-  /** What was shown may be no more, and more may be there. */
-  async #resync(visit: Visit): Promise<void> {
-    const { thread, shelf } = this.ties;
-    await this.#catchUp(visit, true);
+    // Begun elsewhere before anything was heard here, or left when what was shown went away.
     const latest = shelf.latest;
     if (latest && thread.isFree) await thread.show(latest);
   }
