@@ -1,11 +1,12 @@
 //! Contacts: what is kept of visitors whose subject is known.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::id::ContactId;
+use crate::id::{ContactId, KeyId};
 
 /// The record of a visitor whose subject is known.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +32,58 @@ pub struct Record {
     pub email: Option<String>,
     /// Everything else that the operator wants kept.
     pub claims: Map<String, Value>,
+}
+
+impl Record {
+    /// What is not as it was, in the order of the names behind name and address.
+    pub fn changes_since(&self, before: &Self) -> Vec<FieldChange> {
+        let text = |text: &Option<String>| text.clone().map_or(Value::Null, Value::from);
+        let known = [
+            ("name", text(&before.name), text(&self.name)),
+            ("email", text(&before.email), text(&self.email)),
+        ];
+        let names: BTreeSet<&String> = before.claims.keys().chain(self.claims.keys()).collect();
+        let of = |claims: &Map<String, Value>, name: &str| claims.get(name).cloned();
+        let claims = names.into_iter().map(|name| {
+            let from = of(&before.claims, name).unwrap_or_default();
+            let to = of(&self.claims, name).unwrap_or_default();
+            (name.as_str(), from, to)
+        });
+        known
+            .into_iter()
+            .chain(claims)
+            .filter(|(_, from, to)| from != to)
+            .map(|(field, from, to)| FieldChange {
+                field: field.to_owned(),
+                from,
+                to,
+            })
+            .collect()
+    }
+}
+
+/// What one token changed about a contact.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContactChange {
+    /// When the token was accepted.
+    pub at: Timestamp,
+    /// The key that it was signed with.
+    pub key: KeyId,
+    /// When it was made, if it says so.
+    pub issued_at: Option<Timestamp>,
+    /// What is not as it was.
+    pub fields: Vec<FieldChange>,
+}
+
+/// One thing that is not as it was. Nothing is null.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// `name`, `email`, or the name of a claim.
+    pub field: String,
+    /// What it was.
+    pub from: Value,
+    /// What it is.
+    pub to: Value,
 }
 
 /// A user's id at the site, as somebody typed it: what a token could carry.
@@ -71,7 +124,38 @@ impl fmt::Display for Subject {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_change_names_what_was_added_replaced_and_dropped() {
+        let record = |name: Option<&str>, claims: Value| Record {
+            name: name.map(str::to_owned),
+            email: Some("sarah@example.com".to_owned()),
+            claims: claims.as_object().unwrap().clone(),
+        };
+        let before = record(Some("Sarah"), json!({ "plan": "free", "seats": 3 }));
+        let after = record(None, json!({ "plan": "pro", "since": 2020 }));
+
+        let changes = after.changes_since(&before);
+
+        let told: Vec<_> = changes
+            .iter()
+            .map(|it| (it.field.as_str(), &it.from, &it.to))
+            .collect();
+        let (null, free, pro) = (Value::Null, json!("free"), json!("pro"));
+        assert_eq!(
+            told,
+            [
+                ("name", &json!("Sarah"), &null),
+                ("plan", &free, &pro),
+                ("seats", &json!(3), &null),
+                ("since", &null, &json!(2020)),
+            ]
+        );
+        assert_eq!(after.changes_since(&after), []);
+    }
 
     #[test]
     fn t4_what_no_token_can_carry_is_no_subject() {

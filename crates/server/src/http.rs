@@ -140,6 +140,10 @@ fn routes() -> Router<App> {
             "/api/agents/{agent}/contacts",
             get(contacts::list).delete(contacts::erase),
         )
+        .route(
+            "/api/agents/{agent}/contacts/changes",
+            get(contacts::changes),
+        )
         .route("/api/agents/{agent}/contacts/export", get(contacts::export))
         .route(
             "/api/agents/{agent}/contacts/logout",

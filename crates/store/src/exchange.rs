@@ -56,9 +56,7 @@ impl Store {
     ) -> Result<Opened, StoreError> {
         let scope = opening.scope;
         let mut tx = self.begin().await?;
-        let contact = self
-            .upsert_contact(&mut tx, scope, &proven.identity.subject, &proven.record)
-            .await?;
+        let contact = self.upsert_contact(&mut tx, scope, &proven).await?;
         proven.identity.is_test = is_test(&mut tx, scope, &proven.identity.subject).await?;
         let holder = Holder::Verified {
             contact,
@@ -100,9 +98,7 @@ impl Store {
             WHERE id = $1 AND contact_id = $5 AND ended_at IS NULL";
         let scope = session.scope;
         let mut tx = self.begin().await?;
-        let contact = self
-            .upsert_contact(&mut tx, scope, &proven.identity.subject, &proven.record)
-            .await?;
+        let contact = self.upsert_contact(&mut tx, scope, &proven).await?;
         proven.identity.is_test = is_test(&mut tx, scope, &proven.identity.subject).await?;
         self.refuse(&mut tx, scope, &proven).await?;
         if let Some(once) = &proven.once {

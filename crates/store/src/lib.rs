@@ -84,8 +84,8 @@ pub use open::{Location, Store};
 pub use page::{Cursor, NotACursor, Page};
 pub use passphrase::{ParseWrappedError, WrappedMasterKey};
 pub use person::{
-    Erased, Person, PersonsConversation, PersonsEntry, PersonsRating, PersonsSession,
-    PersonsVerification, ProvenOnce,
+    Erased, Person, PersonsChange, PersonsConversation, PersonsEntry, PersonsRating,
+    PersonsSession, PersonsVerification, ProvenOnce,
 };
 pub use seal::MasterKey;
 pub use search::Match;

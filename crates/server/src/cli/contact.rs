@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Subcommand;
 use maitred_core::{
-    contact::{Contact, Subject},
+    contact::{Contact, ContactChange, Subject},
     id::MergeId,
 };
 use maitred_store::{Merge, Store, Undone};
+use serde_json::{Map, Value, json};
 
 use super::{
     Usage,
@@ -28,6 +29,11 @@ pub(crate) enum ContactCommand {
     },
     /// Show one contact and what is kept of them
     Show {
+        #[command(flatten)]
+        whom: Whom,
+    },
+    /// List what tokens changed about one contact, the latest first
+    Changes {
         #[command(flatten)]
         whom: Whom,
     },
@@ -99,6 +105,15 @@ impl ContactCommand {
                     created_at: contact.created_at.to_string(),
                 });
                 whom.place.data.print(shown)
+            }
+            Self::Changes { whom } => {
+                let store = open(&whom.place).await?;
+                let contact = contact(&store, &whom.place, &whom.subject).await?;
+                let changes = store.contact_changes(contact.id).await?;
+                let list = changes.into_iter().map(change_line).collect();
+                whom.place
+                    .data
+                    .print_list(list, "no token changed anything about them so far")
             }
             Self::Logout { whom } => whom.log_out().await,
             Self::Export { whom } => whom.export().await,
@@ -230,6 +245,19 @@ fn line(contact: Contact) -> Fields {
         name: contact.record.name,
         email: contact.record.email,
         seen_at: contact.seen_at.to_string(),
+    }
+}
+
+fn change_line(change: ContactChange) -> Fields {
+    let told = change
+        .fields
+        .iter()
+        .map(|it| (it.field.clone(), json!([it.from, it.to])));
+    fields! {
+        at: change.at.to_string(),
+        key: change.key.to_string(),
+        issued_at: change.issued_at.map(|at| at.to_string()),
+        changed: told.collect::<Map<String, Value>>(),
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
 /// A path in which everything is named: this agent, and things there are none of.
 fn path_of(route: &Route, agent: &str) -> String {
     let whose = match route.path.rsplit('/').next() {
-        Some("contacts" | "export") => "?subject=42",
+        Some("contacts" | "changes" | "export") => "?subject=42",
         _ => "",
     };
     let path = route

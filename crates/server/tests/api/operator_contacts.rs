@@ -67,6 +67,43 @@ async fn contacts_are_listed_the_last_seen_first_and_found_by_subject() {
 }
 
 #[tokio::test]
+async fn what_tokens_changed_about_a_contact_is_told_and_for_whom_each_claim_is() {
+    let app = TestApp::new().await;
+    let operator = app.operator().await;
+    app.visitor("sarah").await;
+    app.clock.advance(SignedDuration::from_secs(1));
+    let mut claims = app.claims("sarah");
+    claims.insert("name".to_owned(), json!("Sarah Jones"));
+    let body = json!({ "token": app.signed(Environment::Production, &claims) });
+    app.opens(Environment::Production, body).await;
+
+    let contact = operator.get(&path(&app, "contacts?subject=sarah")).await;
+    let changes = operator
+        .get(&path(&app, "contacts/changes?subject=sarah"))
+        .await;
+    let nobodys = operator
+        .get(&path(&app, "contacts/changes?subject=tom"))
+        .await;
+
+    let purposes = &contact.body["items"][0]["purposes"];
+    assert_eq!(*purposes, json!({ "email": "agent", "name": "agent" }));
+    let now = app.clock.now();
+    assert_eq!(
+        changes.body,
+        json!({
+            "items": [{
+                "at": now.to_string(),
+                "key": app.key(Environment::Production).0.to_string(),
+                "issued_at": now.to_string(),
+                "fields": [{ "field": "name", "from": "sarah Example", "to": "Sarah Jones" }],
+            }],
+            "next": null,
+        })
+    );
+    assert_eq!(nobodys.body["items"], json!([]));
+}
+
+#[tokio::test]
 async fn s6_logging_out_everywhere_ends_sessions_and_refuses_older_tokens() {
     let app = TestApp::new().await;
     let operator = app.operator().await;

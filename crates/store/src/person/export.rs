@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use maitred_core::{
-    contact::Subject,
+    contact::{ContactChange, FieldChange, Subject},
     conversation::Conversation,
     id::{ContactId, ConversationId, EntryId, KeyId, SessionId},
     scope::{Owner, Scope},
@@ -17,6 +17,7 @@ use super::{contact_of, visitors_of};
 use crate::{
     Store, StoreError,
     audit::Audited,
+    contacts::{CHANGES, ChangeRow},
     conversations::{ConversationRow, columns},
     db::{Tx, all_in},
     row::{json, parsed, time},
@@ -35,6 +36,8 @@ pub struct Person {
     pub email: Option<String>,
     /// Everything else in it that is kept.
     pub claims: Map<String, Value>,
+    /// What tokens changed about that, the latest first.
+    pub changes: Vec<PersonsChange>,
     /// When the first token was accepted.
     pub created_at: Timestamp,
     /// When the last one was.
@@ -47,6 +50,27 @@ pub struct Person {
     pub conversations: Vec<PersonsConversation>,
     /// What came of the tokens that named them.
     pub verifications: Vec<PersonsVerification>,
+}
+
+/// What a token changed about what is kept.
+#[derive(Debug, Serialize)]
+pub struct PersonsChange {
+    /// When the token was accepted.
+    pub at: Timestamp,
+    /// The key that it was signed with.
+    pub key: KeyId,
+    /// What was not as it had been.
+    pub fields: Vec<FieldChange>,
+}
+
+impl From<ContactChange> for PersonsChange {
+    fn from(change: ContactChange) -> Self {
+        Self {
+            at: change.at,
+            key: change.key,
+            fields: change.fields,
+        }
+    }
 }
 
 /// A session of one page load.
@@ -156,6 +180,7 @@ impl Store {
             name: contact.record.name,
             email: contact.record.email,
             claims: contact.record.claims,
+            changes: changes_of(&mut tx, id).await?,
             created_at: contact.created_at,
             seen_at: contact.seen_at,
             sessions: Vec::new(),
@@ -203,6 +228,12 @@ impl Store {
         });
         lines.collect()
     }
+}
+
+async fn changes_of(tx: &mut Tx, id: ContactId) -> Result<Vec<PersonsChange>, StoreError> {
+    let rows = all_in!(tx, ChangeRow, CHANGES, id.to_string())?;
+    let changes = rows.into_iter().map(ContactChange::try_from);
+    changes.map(|it| it.map(Into::into)).collect()
 }
 
 #[derive(sqlx::FromRow)]

@@ -2,7 +2,8 @@
 
 use maitred_core::{
     claims::{ClaimPolicy, parse_claim_kept},
-    contact::Record,
+    contact::{ContactChange, FieldChange, Record},
+    identity::Identity,
 };
 use maitred_store::Proven;
 use serde_json::json;
@@ -89,4 +90,96 @@ async fn what_is_kept_with_a_contact_is_what_the_last_token_left() {
         }
     );
     assert_eq!(since, ClaimPolicy::default().record(&identity("sarah")));
+}
+
+/// The identity of Sarah by another name.
+fn sarah_as(name: &str) -> Identity {
+    Identity {
+        name: Some(name.to_owned()),
+        ..identity("sarah")
+    }
+}
+
+#[tokio::test]
+async fn what_a_token_changes_is_kept_with_its_key_and_time() {
+    let store = TestStore::new().await;
+    let site = store.site().await;
+    let sarah = site.meets("sarah").await.contact();
+    store.passes(1);
+    site.meets("sarah").await;
+    store.passes(1);
+
+    site.signs_in(sarah_as("Sarah Jones"), None).await;
+
+    let changes = store.contact_changes(sarah).await.unwrap();
+    let change = ContactChange {
+        at: store.now(),
+        key: site.key,
+        issued_at: Some(store.now()),
+        fields: vec![FieldChange {
+            field: "name".to_owned(),
+            from: "sarah Example".into(),
+            to: "Sarah Jones".into(),
+        }],
+    };
+    assert_eq!(changes, [change]);
+}
+
+#[tokio::test]
+async fn a_renewal_with_other_claims_is_a_change_too() {
+    let store = TestStore::new().await;
+    let site = store.site().await;
+    let sarah = site.meets("sarah").await;
+
+    let proven = site.proves(sarah_as("Sarah Jones"));
+    store.renew(&sarah.opened.session, proven).await.unwrap();
+
+    let changes = store.contact_changes(sarah.contact()).await.unwrap();
+    assert_eq!(changes.len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_changes_nothing() {
+    let store = TestStore::new().await;
+    let site = store.site().await;
+    let sarah = site.meets("sarah").await.contact();
+    store.revoke_key(site.scope, site.key).await.unwrap();
+
+    let proven = site.proves(sarah_as("Mallory"));
+    let refused = store.open_verified(site.opening(), proven, None).await;
+
+    assert!(refused.is_err());
+    assert_eq!(store.contact_changes(sarah).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_hundred_changes_of_a_contact_are_kept() {
+    let store = TestStore::new().await;
+    let site = store.site().await;
+    let sarah = site.meets("sarah").await.contact();
+
+    for number in 1..=102 {
+        site.signs_in(sarah_as(&format!("Sarah {number}")), None)
+            .await;
+    }
+
+    let changes = store.contact_changes(sarah).await.unwrap();
+    assert_eq!(changes.len(), 100);
+    assert_eq!(changes[0].fields[0].to, "Sarah 102");
+    assert_eq!(changes[99].fields[0].to, "Sarah 3");
+}
+
+#[tokio::test]
+async fn d7_what_changed_is_told_and_forgotten_with_the_person() {
+    let store = TestStore::new().await;
+    let site = store.site().await;
+    let sarah = site.meets("sarah").await.contact();
+    site.signs_in(sarah_as("Sarah Jones"), None).await;
+    let subject = "sarah".parse().unwrap();
+
+    let told = store.export_person(site.scope, &subject).await.unwrap();
+    store.erase_person(site.scope, &subject).await.unwrap();
+
+    assert_eq!(told.unwrap().changes[0].fields[0].from, "sarah Example");
+    assert_eq!(store.contact_changes(sarah).await.unwrap(), []);
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     OfAgent, Part,
-    wire::{ContactView, ErasedView, LogOut, LoggedOutView},
+    wire::{ContactChangeView, ContactView, ErasedView, LogOut, LoggedOutView},
 };
 use crate::{
     app::App,
@@ -37,13 +37,16 @@ pub(in crate::http) async fn list(
 ) -> Result<Json<List<ContactView>>, ApiError> {
     let scope = of.scope(which.environment);
     let store = &of.operator.store;
+    let settings = store.settings(scope).await?;
+    let policy = settings.ok_or(ApiError::NotFound("environment"))?.claims;
     if let Some(text) = which.subject {
         let found = match text.parse::<Subject>() {
             Ok(subject) => store.contact(scope, &subject).await?,
             // What no token can carry was never anybody.
             Err(_) => None,
         };
-        let items = found.into_iter().map(Into::into).collect();
+        let items = found.into_iter().map(|it| ContactView::new(it, &policy));
+        let items = items.collect();
         return Ok(Json(List { items, next: None }));
     }
     let part = Part {
@@ -52,7 +55,11 @@ pub(in crate::http) async fn list(
     };
     let page = store.contacts(scope, part.cursor()?, part.limit()?).await?;
     Ok(Json(List {
-        items: page.items.into_iter().map(Into::into).collect(),
+        items: page
+            .items
+            .into_iter()
+            .map(|it| ContactView::new(it, &policy))
+            .collect(),
         next: page.next.map(|cursor| cursor.to_string()),
     }))
 }
@@ -83,6 +90,24 @@ pub(in crate::http) async fn export(
         .export_person(scope, &parsed(&whose.subject)?)
         .await?;
     Ok(Json(person.ok_or(ApiError::NotFound("contact"))?))
+}
+
+/// `GET /api/agents/{agent}/contacts/changes`: what tokens changed about one person,
+/// the latest first.
+pub(in crate::http) async fn changes(
+    of: OfAgent,
+    Query(whose): Query<Whose>,
+) -> Result<Json<List<ContactChangeView>>, ApiError> {
+    let scope = of.scope(whose.environment);
+    let store = &of.operator.store;
+    let changes = match store.contact(scope, &parsed(&whose.subject)?).await? {
+        Some(contact) => store.contact_changes(contact.id).await?,
+        None => Vec::new(),
+    };
+    Ok(Json(List {
+        items: changes.into_iter().map(Into::into).collect(),
+        next: None,
+    }))
 }
 
 /// `DELETE /api/agents/{agent}/contacts`: forgets one person (rule D7).

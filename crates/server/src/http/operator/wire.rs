@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use self::{
-    contacts::{ContactView, ErasedView, LogOut, LoggedOutView, MergeView, UndoneView},
+    contacts::{
+        ContactChangeView, ContactView, ErasedView, LogOut, LoggedOutView, MergeView, UndoneView,
+    },
     keys::{BroughtKey, CreatedKey, ImportedKey, KeyView, NewKey, RetiredKey},
     policy::{Origins, Policy, PolicyPatch},
     test_identities::{NewTestIdentity, TestIdentityView, TestTokenView},

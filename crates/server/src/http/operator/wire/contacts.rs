@@ -1,9 +1,12 @@
 //! Contacts, and what came along when they signed in.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use maitred_core::{
-    contact::Contact,
-    id::{ContactId, ConversationId, MergeId},
+    claims::ClaimPolicy,
+    contact::{Contact, ContactChange, FieldChange, Record},
+    id::{ContactId, ConversationId, KeyId, MergeId},
     scope::Environment,
 };
 use maitred_store::{Erased, LoggedOut, Merge, Split};
@@ -18,20 +21,57 @@ pub(crate) struct ContactView {
     name: Option<String>,
     email: Option<String>,
     claims: Map<String, Value>,
+    /// For whom each of these is, as it is set now: `agent`, `actions` or `none`.
+    purposes: BTreeMap<String, &'static str>,
     created_at: Timestamp,
     seen_at: Timestamp,
 }
 
-impl From<Contact> for ContactView {
-    fn from(contact: Contact) -> Self {
+impl ContactView {
+    pub(crate) fn new(contact: Contact, policy: &ClaimPolicy) -> Self {
+        let Record {
+            name,
+            email,
+            claims,
+        } = contact.record;
+        let known = [("name", name.is_some()), ("email", email.is_some())];
+        let known = known.into_iter().filter(|(_, is_kept)| *is_kept);
+        let names = known
+            .map(|(name, _)| name)
+            .chain(claims.keys().map(String::as_str));
         Self {
             id: contact.id,
             subject: contact.subject,
-            name: contact.record.name,
-            email: contact.record.email,
-            claims: contact.record.claims,
+            purposes: names
+                .map(|name| (name.to_owned(), policy.for_whom(name).as_str()))
+                .collect(),
+            name,
+            email,
+            claims,
             created_at: contact.created_at,
             seen_at: contact.seen_at,
+        }
+    }
+}
+
+/// What a token changed about a contact.
+#[derive(Serialize)]
+pub(crate) struct ContactChangeView {
+    at: Timestamp,
+    /// The key that the token was signed with.
+    key: KeyId,
+    /// When the token was made.
+    issued_at: Option<Timestamp>,
+    fields: Vec<FieldChange>,
+}
+
+impl From<ContactChange> for ContactChangeView {
+    fn from(change: ContactChange) -> Self {
+        Self {
+            at: change.at,
+            key: change.key,
+            issued_at: change.issued_at,
+            fields: change.fields,
         }
     }
 }
