@@ -86,12 +86,6 @@ impl Folded {
             origins: Vec::with_capacity(text.len()),
         };
         for (origin, c) in text.chars().enumerate() {
-            if c.is_whitespace() {
-                if !folded.text.ends_with(' ') {
-                    folded.push(' ', origin);
-                }
-                continue;
-            }
             // Down, up and down: letters that have no capital of their own become
             // those that have one, like ß and ς.
             for c in std::iter::once(c)
@@ -101,7 +95,12 @@ impl Folded {
                 .flat_map(char::to_uppercase)
                 .flat_map(char::to_lowercase)
             {
-                folded.push(c, origin);
+                // Some accents that stand alone are a space with one above.
+                if !c.is_whitespace() {
+                    folded.push(c, origin);
+                } else if !folded.text.ends_with(' ') {
+                    folded.push(' ', origin);
+                }
             }
         }
         folded
@@ -133,6 +132,7 @@ mod tests {
         for (one, other) in [
             ("Ünïcödé", "unicode"),
             ("STRASSE", "Straße"),
+            (" \u{fe72}", " "),
             ("ΣΊΣΥΦΟΣ", "σίσυφος"),
             ("İstanbul", "istanbul"),
             ("e\u{301}te\u{301}", "été"),

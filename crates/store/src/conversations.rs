@@ -1,7 +1,7 @@
 //! Conversations of one owner.
 
 use maitred_core::{
-    conversation::{Conversation, Transcript},
+    conversation::{Author, Body, Conversation, Entry, Transcript},
     id::ConversationId,
     scope::{Owner, Scope},
 };
@@ -9,6 +9,7 @@ use maitred_core::{
 use crate::{
     Cursor, Page, Store, StoreError,
     db::{all, execute, optional},
+    entries::EntryRow,
     marks::share_site,
     row::{LastMessageJson, RatingJson, json, parsed, time},
 };
@@ -218,9 +219,26 @@ impl Store {
         })
     }
 
-    /// Everything of a conversation, for the turn that runs in it.
+    /// A conversation as far back as the turn that runs in it needs it, so that a long
+    /// one costs no more than a short one: to an answer of the agent at least, since
+    /// no call was open then, and to something that the visitor said.
     pub async fn transcript(&self, id: ConversationId) -> Result<Transcript, StoreError> {
-        Ok(Transcript::new(self.entries_after(id, 0, i64::MAX).await?))
+        const SQL: &str = "
+            SELECT id, conversation_id, number, body, added_at FROM entries
+            WHERE conversation_id = $1 ORDER BY number DESC LIMIT $2";
+        let is_by = |entry: &Entry, by| matches!(&entry.body, Body::Message(it) if it.by == by);
+        let mut limit = 64;
+        loop {
+            let rows = all!(&self.db, EntryRow, SQL, id.to_string(), limit)?;
+            let is_whole = i64::try_from(rows.len()).is_ok_and(|found| found < limit);
+            let entries = rows.into_iter().rev().map(Entry::try_from);
+            let entries = entries.collect::<Result<Vec<_>, _>>()?;
+            let has = |by| entries.iter().any(|entry| is_by(entry, by));
+            if is_whole || (has(Author::Agent) && has(Author::Visitor)) {
+                return Ok(Transcript::new(entries));
+            }
+            limit *= 8;
+        }
     }
 
     /// Where a conversation belongs.

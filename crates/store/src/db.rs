@@ -36,6 +36,17 @@ impl WriteDb {
             Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
         }
     }
+
+    /// Runs a whole transaction where it waits for as little as possible.
+    pub(crate) async fn beside<T: Send + 'static>(
+        &self,
+        transaction: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self {
+            Self::Sqlite(writer) => writer.beside(transaction).await,
+            Self::Postgres(_) => transaction.await,
+        }
+    }
 }
 
 impl Tx {

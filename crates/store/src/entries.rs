@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     Store, StoreError,
+    append::If,
     db::{Tx, all, execute, optional_in},
     events::{Of, number_event},
     nodes::TurnRow,
@@ -42,6 +43,15 @@ pub struct Appended {
     pub owner: Option<Owner>,
     /// The entries, each with its place.
     pub events: Vec<Numbered>,
+}
+
+impl From<(Owner, Numbered)> for Appended {
+    fn from((owner, event): (Owner, Numbered)) -> Self {
+        Self {
+            owner: Some(owner),
+            events: vec![event],
+        }
+    }
 }
 
 /// Whether the conversation waits for its agent after this.
@@ -90,7 +100,52 @@ impl Store {
         client_id: Uuid,
         text: &MessageText,
     ) -> Result<Option<Posted>, StoreError> {
+        let (store, text) = (self.clone(), text.clone());
+        let posted = async move {
+            store
+                .post_here(owner, conversation, session, client_id, &text)
+                .await
+        };
+        self.writer.beside(posted).await
+    }
+
+    async fn post_here(
+        &self,
+        owner: Owner,
+        conversation: ConversationId,
+        session: SessionId,
+        client_id: Uuid,
+        text: &MessageText,
+    ) -> Result<Option<Posted>, StoreError> {
+        let entry = NewEntry {
+            id: EntryId::new(&self.clock),
+            body: Body::Message(Message {
+                by: Author::Visitor,
+                text: text.as_str().to_owned(),
+                citations: Vec::new(),
+                client_id: Some(client_id),
+                session: Some(session),
+            }),
+        };
         let mut tx = self.begin().await?;
+        let condition = If::TheirsAndNew(owner);
+        let running = TurnMark::Running;
+        match self
+            .append_if(&mut tx, conversation, condition, &entry, running)
+            .await
+        {
+            Ok(Some(appended)) => {
+                tx.commit().await?;
+                return Ok(Some(Posted::New(appended.into())));
+            }
+            Ok(None) => (),
+            // Said twice at once: on PostgreSQL the later one finds that out here.
+            Err(StoreError::Db(sqlx::Error::Database(error))) if error.is_unique_violation() => {
+                tx.roll_back().await?;
+                tx = self.begin().await?;
+            }
+            Err(error) => return Err(error),
+        }
         let Some(mut place) = self.next_place(&mut tx, conversation).await? else {
             return Ok(None);
         };
@@ -120,17 +175,6 @@ impl Store {
             );
         }
         let was_closed = !events.is_empty();
-        let body = Body::Message(Message {
-            by: Author::Visitor,
-            text: text.as_str().to_owned(),
-            citations: Vec::new(),
-            client_id: Some(client_id),
-            session: Some(session),
-        });
-        let entry = NewEntry {
-            id: EntryId::new(&self.clock),
-            body,
-        };
         events.extend(
             self.insert(&mut tx, &mut place, conversation, entry)
                 .await?,
@@ -161,7 +205,27 @@ impl Store {
         entries: Vec<NewEntry>,
         turn: TurnMark,
     ) -> Result<Appended, StoreError> {
+        let store = self.clone();
+        let appended = async move { store.append_here(conversation, after, entries, turn).await };
+        self.writer.beside(appended).await
+    }
+
+    async fn append_here(
+        &self,
+        conversation: ConversationId,
+        after: Option<EntryNumber>,
+        entries: Vec<NewEntry>,
+        turn: TurnMark,
+    ) -> Result<Appended, StoreError> {
         let mut tx = self.begin().await?;
+        if let (Some(after), [entry]) = (after, &entries[..]) {
+            let condition = If::NothingCameSince(after);
+            let appended = self.append_if(&mut tx, conversation, condition, entry, turn);
+            if let Some(appended) = appended.await? {
+                tx.commit().await?;
+                return Ok(appended.into());
+            }
+        }
         let mut place = self
             .next_place(&mut tx, conversation)
             .await?
@@ -338,16 +402,7 @@ impl Store {
         if let Some(message) = message {
             place.last_message = Some(to_json(&LastMessageJson::of(message, entry.added_at)));
             if message.by == Author::Visitor {
-                place.title = Some(
-                    message
-                        .text
-                        .lines()
-                        .next()
-                        .unwrap_or("")
-                        .chars()
-                        .take(80)
-                        .collect(),
-                );
+                place.title = Some(title_of(&message.text));
                 place.visitor_spoke = true;
             } else {
                 place.said_to_visitor += 1;
@@ -417,6 +472,11 @@ impl Store {
         execute!(tx, SQL, conversation.to_string(), place.last_entry)?;
         Ok(event)
     }
+}
+
+/// What a conversation is called after the first thing that its visitor said.
+pub(crate) fn title_of(text: &str) -> String {
+    text.lines().next().unwrap_or("").chars().take(80).collect()
 }
 
 /// Where the next entry of a locked conversation goes, and what the ones so far

@@ -51,6 +51,17 @@ impl Store {
     pub async fn open_verified(
         &self,
         opening: Opening,
+        proven: Proven,
+        before: Option<Before>,
+    ) -> Result<Opened, StoreError> {
+        let store = self.clone();
+        let opened = async move { store.open_verified_here(opening, proven, before).await };
+        self.writer.beside(opened).await
+    }
+
+    async fn open_verified_here(
+        &self,
+        opening: Opening,
         mut proven: Proven,
         before: Option<Before>,
     ) -> Result<Opened, StoreError> {

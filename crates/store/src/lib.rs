@@ -20,6 +20,7 @@ mod writer;
 mod actions;
 mod agents;
 mod api_keys;
+mod append;
 mod assertion_keys;
 mod audit;
 mod backup;

@@ -69,7 +69,7 @@ pub struct Store {
     pub(crate) db: Db,
     /// On SQLite one connection that transactions share: one writer at a time is
     /// a fact there, and a queue in front of it is fairer than a race for its lock.
-    writer: WriteDb,
+    pub(crate) writer: WriteDb,
     pub(crate) master: MasterKey,
     /// Who has things done with it.
     pub(crate) actor: Option<Actor>,
@@ -108,7 +108,9 @@ impl Store {
                 refuse_old_sqlite(&readers).await?;
                 migrated(MIGRATIONS.run(&readers).await)?;
                 let writer = options.connect().await.map_err(unreachable)?;
-                let writer = WriteDb::Sqlite(Writer::new(writer, BUSY));
+                let writer =
+                    Writer::new(writer, BUSY).map_err(|error| unreachable(error.into()))?;
+                let writer = WriteDb::Sqlite(writer);
                 (Db::Sqlite(readers), writer)
             }
             Location::Postgres(url) => {

@@ -104,6 +104,21 @@ impl Store {
         visitor: Option<Returning>,
         expires_at: Timestamp,
     ) -> Result<Opened, StoreError> {
+        let store = self.clone();
+        let opened = async move {
+            store
+                .open_anonymous_here(opening, visitor, expires_at)
+                .await
+        };
+        self.writer.beside(opened).await
+    }
+
+    async fn open_anonymous_here(
+        &self,
+        opening: Opening,
+        visitor: Option<Returning>,
+        expires_at: Timestamp,
+    ) -> Result<Opened, StoreError> {
         let mut tx = self.begin().await?;
         let known = match visitor {
             Some(visitor) => known_visitor(&mut tx, opening.scope, &visitor)

@@ -6,19 +6,29 @@
 //! share one commit. [`Lease::commit`] returns when that commit has, so that
 //! durability costs one wait for the disk and not one for each (rule R1).
 //!
+//! All of that runs on a thread of its own: whoever holds the connection keeps everybody
+//! waiting, and must not queue behind requests for their next moment. What is asked for
+//! most runs there whole ([`Writer::beside`]).
+//!
 //! What always holds:
 //!
 //! - A lease that is dropped leaves nothing behind and harms no neighbour.
 //! - If the shared commit fails, everybody in it is told, and nothing is stored.
 
 use std::{
+    io,
     ops::{Deref, DerefMut},
     sync::Arc,
+    thread,
     time::Duration,
 };
 
 use sqlx::{Connection, SqliteConnection};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    runtime::{Builder, Handle},
+    sync::{mpsc, oneshot},
+};
+use tracing::Instrument;
 
 use crate::StoreError;
 
@@ -30,6 +40,8 @@ const MOST_TOGETHER: usize = 128;
 pub(crate) struct Writer {
     requests: mpsc::UnboundedSender<Request>,
     patience: Duration,
+    /// Of the thread.
+    runtime: Handle,
 }
 
 #[derive(Debug)]
@@ -59,14 +71,35 @@ struct Returned {
 
 impl Writer {
     /// Begins to write through this connection; nobody else in the process may.
-    pub(crate) fn new(connection: SqliteConnection, patience: Duration) -> Self {
+    pub(crate) fn new(connection: SqliteConnection, patience: Duration) -> io::Result<Self> {
         let (requests, asked) = mpsc::unbounded_channel();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "it ends with the last handle, and a commit that was awaited is done"
-        )]
-        tokio::spawn(lend(connection, asked));
-        Self { requests, patience }
+        let runtime = Builder::new_current_thread().enable_time().build()?;
+        let writer = Self {
+            requests,
+            patience,
+            runtime: runtime.handle().clone(),
+        };
+        // It ends with the last handle, and a commit that was awaited is done.
+        thread::Builder::new()
+            .name("maitred-writer".to_owned())
+            .spawn(move || runtime.block_on(lend(connection, asked)))?;
+        Ok(writer)
+    }
+
+    /// Runs a whole transaction where the connection is, and its end even if nobody
+    /// waits for it any more.
+    pub(crate) async fn beside<T: Send + 'static>(
+        &self,
+        transaction: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self.runtime.spawn(transaction.in_current_span()).await {
+            Ok(done) => done,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The thread has ended.
+                Err(_) => Err(sqlx::Error::PoolClosed.into()),
+            },
+        }
     }
 
     /// Waits for what is being written. Nothing can be written after it.

@@ -78,7 +78,7 @@ async fn t13_with_warm_keys_the_database_has_no_part_in_judging_a_token() {
 }
 
 #[tokio::test]
-async fn a_message_costs_six_statements_and_its_answer_five() {
+async fn a_message_is_one_text_and_so_is_its_answer() {
     let app = TestApp::new().await;
     let sarah = app.visitor("sarah").await;
     let conversation = sarah.opens_conversation().await.parse().unwrap();
@@ -101,7 +101,7 @@ async fn a_message_costs_six_statements_and_its_answer_five() {
     let answered = store.append(conversation, Some(1), vec![answer], TurnMark::Ended);
     let (_, answer) = counted(answered).await;
 
-    for (cost, statements) in [(message, 6), (answer, 5)] {
+    for (cost, statements) in [(message, 1), (answer, 1)] {
         let commits = 1;
         assert_eq!(
             cost,

@@ -35,7 +35,7 @@ impl Fixture {
         });
         drop(handle);
         Self {
-            writer: Writer::new(connection, Duration::from_secs(5)),
+            writer: Writer::new(connection, Duration::from_secs(5)).unwrap(),
             commits,
             dir,
         }
@@ -263,7 +263,7 @@ async fn r8_while_another_process_writes_too_long_nobody_waits_for_ever() {
     other.execute("BEGIN IMMEDIATE").await.unwrap();
     let mut writer = connection(&fixture.dir).await;
     writer.execute("PRAGMA busy_timeout = 50").await.unwrap();
-    let writer = Writer::new(writer, Duration::from_secs(5));
+    let writer = Writer::new(writer, Duration::from_secs(5)).unwrap();
 
     let refused = writer.begin().await.unwrap_err();
 

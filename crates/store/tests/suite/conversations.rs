@@ -172,6 +172,28 @@ async fn a_transcript_is_all_that_was_said_in_order() {
 }
 
 #[tokio::test]
+async fn a_transcript_reaches_back_to_an_answer_and_not_to_the_beginning_of_time() {
+    let store = TestStore::new().await;
+    let sarah = store.site().await.meets("sarah").await;
+    let id = sarah.begins_with("one").await;
+    for number in 0..100 {
+        sarah.says(id, &format!("question {number}")).await;
+        store.answers(id, &format!("answer {number}")).await;
+    }
+
+    let after_an_answer = store.transcript(id).await.unwrap();
+    for number in 0..70 {
+        sarah.says(id, &format!("and {number}")).await;
+    }
+    let after_many_questions = store.transcript(id).await.unwrap();
+
+    assert_eq!(after_an_answer.entries().len(), 64);
+    assert_eq!(after_an_answer.last_number(), 201);
+    assert_eq!(after_many_questions.unanswered().len(), 70);
+    assert_eq!(after_many_questions.last_number(), 271);
+}
+
+#[tokio::test]
 async fn a_conversation_knows_its_scope_and_its_owner() {
     let store = TestStore::new().await;
     let staging = store.site().await.staging().await;

@@ -12,7 +12,7 @@ use maitred_store::{Posted, StoreError, TurnMark};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::support::{TestStore, answer, text, words};
+use super::support::{TestStore, answer, only, text, words};
 
 #[tokio::test]
 async fn a_posted_message_is_the_next_entry_and_the_next_event() {
@@ -27,7 +27,7 @@ async fn a_posted_message_is_the_next_entry_and_the_next_event() {
         panic!("not new: {posted:?}")
     };
     assert_eq!(appended.owner, Some(sarah.owner()));
-    let event = super::support::only(appended);
+    let event = only(appended);
     let expected = Entry {
         id: event.entry().unwrap().id,
         conversation: id,
@@ -369,4 +369,31 @@ async fn r4_numbers_have_no_gaps_over_twenty_appends_at_once() {
         .map(|it| it.entry().unwrap().id.to_string())
         .collect();
     assert_eq!(distinct.len(), 20);
+}
+
+#[tokio::test]
+async fn in_one_text_or_step_by_step_the_same_is_stored() {
+    let store = TestStore::new().await;
+    let site = store.site().await;
+    let mut stored = Vec::new();
+    for after in [Some(1), None] {
+        // One of each kind of owner, so that both tables are seen.
+        for person in [site.meets_a_stranger().await, site.meets("sarah").await] {
+            let id = person.begins_with("one").await;
+            let entries = vec![store.new_entry(answer("two"))];
+            let appended = store.append(id, after, entries, TurnMark::Ended).await;
+            let numbered = only(appended.unwrap());
+            let position = store.position(person.owner()).await.unwrap().unwrap();
+            assert_eq!(position, numbered.position);
+            let conversation = store.conversation(person.owner(), id).await.unwrap();
+            let conversation = conversation.unwrap();
+            assert_eq!(conversation.last_message.unwrap().text, "two");
+            let unended = store.conversations_with_a_turn().await.unwrap();
+            assert!(!unended.contains(&id));
+            let entry = numbered.entry().unwrap();
+            stored.push((entry.number, entry.body.clone(), conversation.unread));
+        }
+    }
+
+    assert!(stored.iter().all(|it| *it == stored[0]), "{stored:?}");
 }
