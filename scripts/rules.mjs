@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const RULES = ["docs/rules/identity.md", "docs/rules/security.md"];
 const TABLE = "docs/rules/tests.md";
-const TESTED = ["crates", "interop", "web", "e2e"];
+const TESTED = ["crates", "interop", "web", "e2e", "bench"];
 const SKIPPED = new Set(["node_modules", "target", "dist", "assets", "models"]);
 const MARKS = { "In force.": "in force", "In part.": "in part", "Later.": "later" };
 

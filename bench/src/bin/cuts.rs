@@ -159,3 +159,16 @@ fn follows(last: &str, id: &str) -> bool {
     };
     parts(last).map(|(epoch, number)| (epoch, number + 1)) == parts(id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r4_only_the_next_number_of_the_same_epoch_follows() {
+        assert!(follows("a:1", "a:2"));
+        for other in ["a:1", "a:3", "b:2", "2", ""] {
+            assert!(!follows("a:1", other), "{other}");
+        }
+    }
+}

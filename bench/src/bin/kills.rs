@@ -201,3 +201,45 @@ impl Found {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(number: i64, client_id: &str, text: &str) -> Entry {
+        Entry {
+            id: format!("msg_{number}"),
+            conversation: "cnv_1".to_owned(),
+            number,
+            kind: "message".to_owned(),
+            by: Some("visitor".to_owned()),
+            text: Some(text.to_owned()),
+            client_id: Some(client_id.to_owned()),
+            status: None,
+        }
+    }
+
+    #[test]
+    fn r2_what_is_lost_altered_doubled_or_out_of_order_is_found() {
+        let talk = Talk {
+            conversation: "cnv_1".to_owned(),
+            accepted: vec![("a".to_owned(), "hello".to_owned())],
+        };
+        let of = |entries: &[Entry]| {
+            let mut found = Found::default();
+            found
+                .compare(&talk, entries)
+                .map(|()| (found.lost, found.doubled))
+                .ok()
+        };
+
+        assert_eq!(of(&[said(1, "a", "hello")]), Some((0, 0)));
+        assert_eq!(of(&[said(1, "b", "hello")]), Some((1, 0)));
+        assert_eq!(of(&[said(1, "a", "other words")]), Some((1, 0)));
+        assert_eq!(
+            of(&[said(1, "a", "hello"), said(2, "a", "hello")]),
+            Some((0, 1))
+        );
+        assert_eq!(of(&[said(2, "a", "hello")]), None);
+    }
+}

@@ -70,11 +70,14 @@ impl StoreError {
         match self.code() {
             // SQLITE_BUSY, SQLITE_LOCKED.
             Some(Code::Sqlite(code)) => matches!(code & 0xff, 5 | 6),
-            // Connection failures, too_many_connections, and a server that stops,
-            // crashed or starts.
+            // Connection failures, too_many_connections, a lock that others hold too
+            // long, and a server that stops, crashed or starts.
             Some(Code::Postgres(code)) => {
                 code.starts_with("08")
-                    || matches!(code.as_str(), "53300" | "57P01" | "57P02" | "57P03")
+                    || matches!(
+                        code.as_str(),
+                        "53300" | "55P03" | "57P01" | "57P02" | "57P03"
+                    )
             }
             None => matches!(
                 self.database(),

@@ -115,7 +115,6 @@ impl Store {
             }
             Location::Postgres(url) => {
                 let pool = open_postgres(url).await?;
-                migrated(MIGRATIONS.run(&pool).await)?;
                 (Db::Postgres(pool.clone()), WriteDb::Postgres(pool))
             }
         };
@@ -206,18 +205,28 @@ async fn open_postgres(url: &str) -> Result<PgPool, OpenError> {
     })?;
     // Put together anew, since a URL can carry the password in two places.
     let at = format!("{}:{}", options.get_host(), options.get_port());
-    let unreachable = |cause| OpenError::Unreachable { at, cause };
-    let pool = async {
-        // Once without the pool, which would try again for seconds and then
-        // say that it timed out instead of why.
-        PgConnection::connect_with(&options).await?.close().await?;
-        PgPoolOptions::new()
-            .max_connections(10)
-            .acquire_timeout(BUSY)
-            .connect_with(options.clone())
-            .await
+    let unreachable = |cause| OpenError::Unreachable {
+        at: at.clone(),
+        cause,
     };
-    pool.await.map_err(unreachable)
+    let once = async {
+        // Without the pool, which would try again for seconds and then say that it
+        // timed out instead of why.
+        PgConnection::connect_with(&options).await?.close().await?;
+        let pool = PgPoolOptions::new().max_connections(1);
+        pool.connect_with(options.clone()).await
+    };
+    let once = once.await.map_err(unreachable)?;
+    // Whoever migrates waits for others who do.
+    migrated(MIGRATIONS.run(&once).await)?;
+    once.close().await;
+    let patience = format!("{}s", BUSY.as_secs());
+    PgPoolOptions::new()
+        .max_connections(10)
+        .acquire_timeout(BUSY)
+        .connect_with(options.options([("lock_timeout", patience)]))
+        .await
+        .map_err(unreachable)
 }
 
 #[cfg(test)]

@@ -3,14 +3,15 @@
 
 use std::path::PathBuf;
 
-use maitred_store::{Location, MasterKey, Store};
+use maitred_store::{Location, MasterKey, Store, TurnMark};
+use sqlx::{Connection, Executor, PgConnection};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, UnixStream},
     sync::watch,
 };
 
-use super::support::TestStore;
+use super::support::{TestStore, answer};
 
 /// Stands between the store and the server's socket, and can be cut.
 struct Wire {
@@ -80,4 +81,33 @@ async fn r8_when_postgresql_is_away_it_is_said_so_and_later_all_goes_on() {
         "it was not done before"
     );
     far.close().await;
+}
+
+#[tokio::test]
+async fn r8_a_lock_that_somebody_else_holds_is_waited_for_no_longer_than_five_seconds() {
+    let store = TestStore::new().await;
+    let Location::Postgres(url) = store.location() else {
+        return;
+    };
+    let sarah = store.site().await.meets("sarah").await;
+    let id = sarah.opens_conversation().await;
+    let mut other = PgConnection::connect(url).await.unwrap();
+    other.execute("BEGIN").await.unwrap();
+    let lock = "SELECT id FROM conversations FOR UPDATE";
+    other.execute(lock).await.unwrap();
+
+    let answers = async || {
+        let entries = vec![store.new_entry(answer("hello"))];
+        store.append(id, None, entries, TurnMark::Ended).await
+    };
+
+    let refused = answers().await.unwrap_err();
+    other.execute("ROLLBACK").await.unwrap();
+    let kept = answers().await;
+
+    assert!(
+        refused.is_away() && !refused.is_storage_full(),
+        "{refused:?}"
+    );
+    assert!(kept.is_ok(), "{kept:?}");
 }
