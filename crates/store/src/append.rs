@@ -104,7 +104,7 @@ macro_rules! append {
                 SELECT conversation.last_entry AS entry, owner.id AS owner,
                     owner.last_event AS event, owner.epoch,
                     (SELECT count(*) FROM nodes) AS nodes
-                FROM conversation CROSS JOIN owner"
+                FROM conversation LEFT JOIN owner ON true"
             ),
         )
     };

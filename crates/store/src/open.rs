@@ -10,7 +10,7 @@ use std::{
 use aws_lc_rs::hmac;
 use maitred_core::clock::Clock;
 use sqlx::{
-    ConnectOptions, Connection, PgConnection, PgPool, SqlitePool,
+    ConnectOptions, Connection, Executor, PgConnection, PgPool, SqlitePool,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -147,15 +147,23 @@ impl Store {
         self.writer.begin().await
     }
 
-    /// Empties SQLite's write-ahead log, in which what was deleted still stands.
-    /// While somebody reads from it that is not possible, and the log goes when it
-    /// is written over.
-    pub(crate) async fn empty_the_log(&self) -> Result<(), StoreError> {
-        if let Db::Sqlite(pool) = &self.db {
-            const SQL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
-            sqlx::query(SQL).fetch_all(pool).await?;
+    /// Empties SQLite's write-ahead log, in which what was deleted still stands. While
+    /// somebody reads from it or writes, that is not possible, and the next sweep does
+    /// it: to wait for readers would hold the lock of writers.
+    pub(crate) async fn empty_the_log(&self) {
+        const SQL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let Db::Sqlite(pool) = &self.db else {
+            return;
+        };
+        let options = pool.connect_options().as_ref().clone();
+        let emptied = async {
+            let mut impatient = options.busy_timeout(Duration::ZERO).connect().await?;
+            impatient.execute(SQL).await?;
+            impatient.close().await
+        };
+        if let Err(error) = emptied.await {
+            tracing::warn!(%error, "the write-ahead log is not emptied yet");
         }
-        Ok(())
     }
 }
 

@@ -174,7 +174,8 @@ impl Store {
                 .await?;
         }
         tx.commit().await?;
-        self.empty_the_log().await
+        self.empty_the_log().await;
+        Ok(())
     }
 }
 

@@ -29,6 +29,7 @@ impl Store {
             notices: self.sweep_notices(&mut tx).await?,
         };
         tx.commit().await?;
+        self.empty_the_log().await;
         Ok(swept)
     }
 }

@@ -114,9 +114,14 @@ describe("a session that ended", () => {
 
     expect(answers.map((answer) => answer?.items.length)).toEqual([1, 1, 1]);
     const now = someone.chat.identity.visit?.session;
-    const asked = server.seen.slice(before).filter((s) => s.path === "/v1/conversations");
-    expect(asked.filter((s) => s.session === now)).toHaveLength(3);
-    expect(asked.length).toBeLessThanOrEqual(6);
+    const since = server.seen.slice(before);
+    const asked = since.filter((s) => s.path === "/v1/conversations");
+    // A stream that was opened meanwhile reads the list, too.
+    const streams = since.filter((s) => s.path === "/v1/events" && s.session === now).length;
+    const again = asked.filter((s) => s.session === now).length;
+    expect(again).toBeGreaterThanOrEqual(3);
+    expect(again).toBeLessThanOrEqual(3 + streams);
+    expect(asked.length).toBeLessThanOrEqual(6 + streams);
     expect(someone.asked, "the page was asked once").toEqual(["start", "unauthorized"]);
   });
 

@@ -36,8 +36,11 @@ impl Doorman {
     pub(super) fn turn_away(&self, mut stream: TcpStream, full: Full) {
         let told = told(full);
         let Ok(listener) = self.listeners.clone().try_acquire_owned() else {
-            // What is in the way of a first write to a fresh connection is nothing.
-            _ = stream.try_write(told.as_bytes());
+            // Nothing is in the way of a first write to a fresh connection, but tokio
+            // does not try before it was told so.
+            if let Ok(mut stream) = stream.into_std() {
+                _ = std::io::Write::write(&mut stream, told.as_bytes());
+            }
             return;
         };
         self.tasks.spawn(async move {

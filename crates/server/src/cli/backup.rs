@@ -4,7 +4,7 @@ mod passphrase;
 
 use std::{
     io::{self, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -112,6 +112,11 @@ impl Restore {
             &tell,
         );
         let restored = done.await.map_err(refused)?;
+        if let Some(path) = missing_key(&config) {
+            let text = format!("{}\n", master.to_text().expose_secret());
+            make_private_file(path, &text)
+                .with_context(|| format!("cannot make the master key `{}`", path.display()))?;
+        }
         let mut told = shown(&restored.backup);
         told.insert(0, ("database", config.database.to_string().into()));
         told.push(("sessions_ended", restored.sessions_ended.into()));
@@ -119,11 +124,10 @@ impl Restore {
         self.data.print(told)
     }
 
-    /// The key that is in its place; else the one in the backup, which is put there.
+    /// The key that is in its place; else the one in the backup.
     fn master(&self, config: &Config, manifest: &Manifest) -> anyhow::Result<MasterKey> {
-        let path = match &config.master_key {
-            MasterKeySource::File(path) if !path.exists() => path,
-            MasterKeySource::File(_) | MasterKeySource::Given(_) => return master::read(config),
+        let Some(path) = missing_key(config) else {
+            return master::read(config);
         };
         let Some(wrapped) = &manifest.master else {
             return Err(Usage(format!(
@@ -139,10 +143,15 @@ impl Restore {
                     .to_owned(),
             )
         })?;
-        let text = format!("{}\n", master.to_text().expose_secret());
-        make_private_file(path, &text)
-            .with_context(|| format!("cannot make the master key `{}`", path.display()))?;
         Ok(master)
+    }
+}
+
+/// Where the master key belongs, if there is none.
+fn missing_key(config: &Config) -> Option<&Path> {
+    match &config.master_key {
+        MasterKeySource::File(path) if !path.exists() => Some(path),
+        MasterKeySource::File(_) | MasterKeySource::Given(_) => None,
     }
 }
 

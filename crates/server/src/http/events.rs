@@ -236,7 +236,12 @@ impl Stream {
                 }
             }
             Event::Moved(Position { epoch, number }) => {
-                self.is_behind |= *epoch != self.position.epoch || *number > self.position.number;
+                if *epoch != self.position.epoch {
+                    self.is_behind = true;
+                } else if *number > self.position.number {
+                    self.is_behind = true;
+                    self.up_to = *number;
+                }
             }
             Event::Renumbered => self.is_behind = true,
             Event::Delta {

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use maitred_agent::Announce;
-use maitred_core::event::Event;
+use maitred_core::{event::Event, session::Ended};
 use maitred_store::StoreError;
 
 use super::{error::ApiError, visitor::Visitor};
@@ -18,17 +18,23 @@ pub(super) async fn forget(
 ) -> Result<StatusCode, ApiError> {
     visitor.refuse_actor()?;
     let forgetting = app.clone();
-    app.tasks
+    let is_forgotten = app
+        .tasks
         .see_through(async move {
-            forgetting.store.forget(&visitor.session).await?;
+            let is_forgotten = forgetting.store.forget(&visitor.session).await?;
             let owner = visitor.session.owner();
             forgetting.hub.announce(owner, Event::SessionsEnded);
             forgetting.turns.interrupt(visitor.session.id);
             // What other sessions of theirs have running is found by the next look.
             forgetting.changed();
-            Ok::<_, StoreError>(())
+            Ok::<_, StoreError>(is_forgotten)
         })
         .await
         .ok_or(ApiError::Panicked)??;
-    Ok(StatusCode::NO_CONTENT)
+    if is_forgotten {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        // They signed in meanwhile, or were forgotten before: it is not theirs to say.
+        Err(ApiError::SessionEnded(Ended::Revoked))
+    }
 }
