@@ -18,7 +18,7 @@ type Body = Record<string, string> & { key?: PublicKey };
 /** One answer that a test wants instead of the usual one. */
 type Trap = { method: string; path: RegExp; act: "drop" | { status: number; error: Problem } | (() => Promise<void>) };
 
-export type Seen = { method: string; path: string; session: string | null; proof: string | null; body: Readonly<Record<string, unknown>> };
+export type Seen = { method: string; path: string; query: string; session: string | null; proof: string | null; body: Readonly<Record<string, unknown>> };
 
 const OFFICIAL: Agent = {
   id: "agt_fake",
@@ -150,7 +150,7 @@ export class FakeServer {
     const session = request.headers.authorization?.replace("Bearer ", "") ?? null;
     const method = request.method ?? "GET";
     if (session !== null && this.#away.has(session)) return void response.destroy();
-    this.seen.push({ method, path: url.pathname, session, proof: typeof dpop === "string" ? dpop : null, body });
+    this.seen.push({ method, path: url.pathname, query: url.search, session, proof: typeof dpop === "string" ? dpop : null, body });
     response.setHeader("dpop-nonce", this.proofs.nonce);
     const at = this.#traps.findIndex((trap) => trap.method === method && trap.path.test(url.pathname));
     const trap = at < 0 ? undefined : this.#traps.splice(at, 1)[0];
