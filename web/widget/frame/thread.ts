@@ -151,6 +151,7 @@ export class Thread {
   async load(visit: Visit, conversation: string, fresh: boolean): Promise<void> {
     const { store } = this.ties;
     let after = fresh ? 0 : (store.state.entries.at(-1)?.number ?? 0);
+    const before = new Set(store.state.entries.map((entry) => entry.id));
     const entries: Entry[] = [];
     try {
       for (;;) {
@@ -160,7 +161,9 @@ export class Thread {
         after = items.at(-1)?.number ?? after;
         if (next === null || items.length === 0) break;
       }
-      store.dispatch({ type: "entries", conversation, entries, fresh });
+      // What came by the stream meanwhile is newer than what was asked for.
+      const since = store.state.entries.filter((entry) => entry.conversation === conversation && !before.has(entry.id));
+      store.dispatch({ type: "entries", conversation, entries: [...entries, ...since], fresh });
     } catch (error) {
       if (!(error instanceof Refused && error.status === 404)) throw error;
       // Moved, split off or erased meanwhile: it is not this visitor's any more.
