@@ -71,6 +71,24 @@ describe("several conversations", () => {
     expect(device.words[0]).toBe("about coats");
   });
 
+  it("keep what the stream brings while their entries are on the way", async () => {
+    const device = await sarahs();
+    await device.opens();
+    const [first] = await twoConversations(device);
+    let arrive: () => void = () => undefined;
+    server.trap("GET", /entries$/, { late: new Promise((resolve) => (arrive = resolve)) });
+    const before = server.seen.length;
+    const shown = device.chat.thread.show(device.state.records[first] ?? null);
+    await device.until(() => server.seen.slice(before).some((it) => it.path.endsWith("/entries")));
+    server.say("sarah", "meanwhile", first);
+    await device.until(() => device.words.includes("meanwhile"));
+
+    arrive();
+    await shown;
+
+    expect(device.words).toEqual(["about shoes", REPLY(), "meanwhile"]);
+  });
+
   it("that were begun elsewhere are in the list, as soon as something is said in them", async () => {
     const [phone, laptop] = [await sarahs(), await sarahs()];
     await asks(phone, "about shoes");

@@ -16,7 +16,7 @@ type Held = { owner: Owner; visitor: string | null; key: string | null };
 type Stream = { session: string; owner: Owner; response: ServerResponse };
 type Body = Record<string, string> & { key?: PublicKey };
 /** One answer that a test wants instead of the usual one. */
-type Trap = { method: string; path: RegExp; act: "drop" | { status: number; error: Problem } | (() => Promise<void>) };
+type Trap = { method: string; path: RegExp; act: "drop" | { status: number; error: Problem } | { late: Promise<void> } | (() => Promise<void>) };
 
 export type Seen = { method: string; path: string; query: string; session: string | null; proof: string | null; body: Readonly<Record<string, unknown>> };
 
@@ -157,9 +157,11 @@ export class FakeServer {
     try {
       if (trap?.act === "drop") return void response.destroy();
       if (typeof trap?.act === "function") await trap.act();
-      else if (trap) throw new No(trap.act.status, trap.act.error);
+      else if (trap && "status" in trap.act) throw new No(trap.act.status, trap.act.error);
       const [status, answer, headers] = this.#route(method, url, session, body, request, response);
       if (status === 0) return;
+      // What is answered was so when it was asked.
+      if (trap && typeof trap.act === "object" && "late" in trap.act) await trap.act.late;
       if (url.pathname === "/v1/session/identity") await new Promise((resolve) => setTimeout(resolve, 20));
       response.writeHead(status, { "content-type": "application/json", ...headers });
       response.end(typeof answer === "string" || answer === undefined ? answer : JSON.stringify(answer));
