@@ -4,16 +4,14 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use maitred_bench::http::Events;
-use maitred_bench::server::{Installation, ORIGIN, TWENTY_WORDS};
+use maitred_bench::server::{Installation, ORIGIN};
 use maitred_bench::visitor::{Entry, Posted, Visitor, uuid};
-use maitred_bench::{Failure, random_below};
+use maitred_bench::{Failure, random_below, try_out};
 use serde_json::{Value, json};
-use tokio::task::LocalSet;
 use tokio::time::timeout;
 
 /// How many talk and listen at once.
@@ -29,22 +27,10 @@ const ENDS_WITHIN: Duration = Duration::from_secs(30);
 const LONGEST: u32 = 4000;
 
 fn main() -> Result<(), Failure> {
-    let mut arguments = std::env::args().skip(1);
-    let usage = "usage: cuts BINARY CUTS DIRECTORY [DATABASE-URL]";
-    let binary = PathBuf::from(arguments.next().ok_or(usage)?);
-    let cuts: usize = arguments.next().ok_or(usage)?.parse()?;
-    let directory = PathBuf::from(arguments.next().ok_or(usage)?);
-    let database = arguments.next();
-    let installation = Installation::new(&binary, &directory, database, &TWENTY_WORDS)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let found = LocalSet::new().block_on(&runtime, run(&installation, cuts))?;
-    println!("{found}");
-    Ok(())
+    try_out(run)
 }
 
-async fn run(installation: &Installation, cuts: usize) -> Result<Value, Failure> {
+async fn run(installation: Installation, cuts: usize) -> Result<Value, Failure> {
     let agent = installation.agent()?;
     let (_running, _) = installation.start().await?;
     let began = Instant::now();

@@ -7,15 +7,13 @@
 //! can be seen.
 
 use std::cell::Cell;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use maitred_bench::server::{Installation, ORIGIN, TWENTY_WORDS};
+use maitred_bench::server::{Installation, ORIGIN};
 use maitred_bench::visitor::{Entry, Posted, Visitor, uuid};
-use maitred_bench::{Failure, random};
+use maitred_bench::{Failure, random, try_out};
 use serde_json::{Value, json};
-use tokio::task::LocalSet;
 
 /// How many talk at once.
 const VISITORS: usize = 8;
@@ -31,19 +29,7 @@ const MESSAGES: usize = 200;
 const LONGEST_LIFE: Duration = Duration::from_millis(600);
 
 fn main() -> Result<(), Failure> {
-    let mut arguments = std::env::args().skip(1);
-    let usage = "usage: kills BINARY KILLS DIRECTORY [DATABASE-URL]";
-    let binary = PathBuf::from(arguments.next().ok_or(usage)?);
-    let kills: usize = arguments.next().ok_or(usage)?.parse()?;
-    let directory = PathBuf::from(arguments.next().ok_or(usage)?);
-    let database = arguments.next();
-    let installation = Installation::new(&binary, &directory, database, &TWENTY_WORDS)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let found = LocalSet::new().block_on(&runtime, run(installation, kills))?;
-    println!("{found}");
-    Ok(())
+    try_out(run)
 }
 
 async fn run(installation: Installation, kills: usize) -> Result<Value, Failure> {

@@ -7,18 +7,16 @@
 //! are read.
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, BufRead, Write};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use maitred_bench::http::Connection;
-use maitred_bench::{Failure, at_share};
+use maitred_bench::{Failure, answer_jobs, at_share};
 use maitred_token::base64url;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::task::LocalSet;
 
 /// What is to be sent, and how.
 #[derive(Deserialize)]
@@ -34,16 +32,7 @@ struct Job {
 }
 
 fn main() -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    for line in io::stdin().lock().lines() {
-        let job: Job = serde_json::from_str(&line?)?;
-        let measured = LocalSet::new().block_on(&runtime, run(job))?;
-        println!("{measured}");
-        io::stdout().flush()?;
-    }
-    Ok(())
+    answer_jobs(run)
 }
 
 async fn run(job: Job) -> Result<Value, Failure> {

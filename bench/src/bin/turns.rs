@@ -3,17 +3,15 @@
 //! thing. Reads a job a line, answers with what it measured.
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, BufRead, Write};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use maitred_bench::http::{Connection, Events};
 use maitred_bench::server::ORIGIN;
 use maitred_bench::visitor::{Entry, Posted, Visitor, request, uuid};
-use maitred_bench::{Failure, at_share};
+use maitred_bench::{Failure, answer_jobs, at_share};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::task::LocalSet;
 
 /// What is to be said, and by how many.
 #[derive(Deserialize)]
@@ -30,16 +28,7 @@ struct Job {
 const TURNS_OF_A_CONVERSATION: usize = 10;
 
 fn main() -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    for line in io::stdin().lock().lines() {
-        let job: Job = serde_json::from_str(&line?)?;
-        let measured = LocalSet::new().block_on(&runtime, run(job))?;
-        println!("{measured}");
-        io::stdout().flush()?;
-    }
-    Ok(())
+    answer_jobs(run)
 }
 
 /// What the visitors have in common.

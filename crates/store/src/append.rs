@@ -19,6 +19,7 @@ use crate::{
     entries::{TurnMark, title_of},
     row::{BodyJson, LastMessageJson, author, kind, parsed, to_json},
 };
+
 /// What must be so.
 pub(crate) enum If {
     /// The conversation is this owner's and open, and nothing was said in it under the
