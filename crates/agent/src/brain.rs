@@ -7,7 +7,7 @@ use std::{
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
-use maitred_core::{conversation::Citation, id::AgentId, scope::Environment, turn::Rules};
+use maitred_core::{id::AgentId, scope::Environment, turn::Rules};
 use maitred_store::{Source, Store, StoreError, StoredAction};
 use maitred_token::base64url;
 
@@ -17,16 +17,18 @@ use crate::{
     engine::{
         embed::{Embedder, Embedding},
         intent::{Classifier, Trained},
-        search::{Index, Indexed},
     },
-    knowledge::chunk::chunk_markdown,
+    knowledge::library::Library,
 };
 
 /// What one agent knows.
 pub(crate) struct Brain {
     pub(crate) actions: BTreeMap<String, Action>,
-    /// What the built-in engine needs beside; a language model brings its own.
-    pub(crate) ear: Option<Ear>,
+    pub(crate) library: Library,
+    /// What is asked, for the built-in engine.
+    pub(crate) classifier: Option<Classifier>,
+    /// Loads its model when something is first embedded.
+    pub(crate) embedder: Arc<Embedder>,
     basis: Basis,
 }
 
@@ -37,19 +39,13 @@ pub(crate) struct Basis {
     sources: Vec<Source>,
 }
 
-/// Hears what is asked, and finds what answers it.
-pub(crate) struct Ear {
-    pub(crate) embedder: Arc<Embedder>,
-    pub(crate) classifier: Classifier,
-    pub(crate) index: Index,
-    /// The passages, in the order of the index.
-    pub(crate) passages: Vec<Passage>,
-}
-
-/// A passage that can be quoted, and where it stands.
-pub(crate) struct Passage {
-    pub(crate) text: String,
-    pub(crate) citation: Citation,
+/// Who hears what is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hearing {
+    /// The built-in engine's classifier.
+    OurOwn,
+    /// A language model.
+    TheModels,
 }
 
 impl Basis {
@@ -62,11 +58,12 @@ impl Basis {
 }
 
 impl Brain {
-    /// Makes ready what was read. For the built-in engine it embeds what was not
-    /// embedded before, which can take seconds; the vectors are kept.
+    /// Makes ready what was read. What was not embedded before is embedded, which
+    /// can take seconds; the vectors are kept.
     pub(crate) async fn build(
         store: &Store,
-        embedder: Option<Arc<Embedder>>,
+        embedder: Arc<Embedder>,
+        hearing: Hearing,
         basis: Basis,
     ) -> Result<Self, TurnError> {
         let mut actions = BTreeMap::new();
@@ -79,13 +76,6 @@ impl Brain {
                 }
             }
         }
-        let Some(embedder) = embedder else {
-            return Ok(Self {
-                actions,
-                ear: None,
-                basis,
-            });
-        };
         let known = store.embeddings().await?.into_iter().collect();
         let (brain, fresh) = tokio::task::spawn_blocking(move || {
             let mut memory = Memory {
@@ -93,16 +83,20 @@ impl Brain {
                 known,
                 fresh: Vec::new(),
             };
-            let ear = Ear::train(embedder.clone(), &mut memory, &actions, &basis.sources);
+            let library = Library::build(&embedder, &mut memory, &basis.sources);
+            let classifier = match hearing {
+                Hearing::OurOwn => Some(classifier(&embedder, &mut memory, &actions)),
+                Hearing::TheModels => None,
+            };
             let fresh = memory.fresh;
-            (
-                Self {
-                    actions,
-                    ear: Some(ear),
-                    basis,
-                },
-                fresh,
-            )
+            let brain = Self {
+                actions,
+                library,
+                classifier,
+                embedder,
+                basis,
+            };
+            (brain, fresh)
         })
         .await
         .map_err(|error| TurnError::Engine(error.to_string()))?;
@@ -130,62 +124,29 @@ impl Brain {
     }
 }
 
-impl Ear {
-    fn train(
-        embedder: Arc<Embedder>,
-        memory: &mut Memory<'_>,
-        actions: &BTreeMap<String, Action>,
-        sources: &[Source],
-    ) -> Self {
-        let mut passages = Vec::new();
-        let mut indexed = Vec::new();
-        for source in sources {
-            for chunk in chunk_markdown(&source.title, &source.body, embedder.tokenizer()) {
-                let title = chunk.heading_line();
-                let url = match &chunk.anchor {
-                    Some(anchor) => format!("{}#{anchor}", source.url),
-                    None => source.url.clone(),
-                };
-                indexed.push(Indexed {
-                    id: url.clone(),
-                    title_embedding: memory.embedding(&title),
-                    text_embedding: memory.embedding(&chunk.text),
-                    title: title.clone(),
-                    text: chunk.text.clone(),
-                });
-                passages.push(Passage {
-                    text: chunk.text,
-                    citation: Citation { title, url },
-                });
-            }
-        }
-        let classifier = Classifier::train(
-            actions.values().map(|action| Trained {
-                name: &action.name,
-                examples: &action.examples,
-                parameters: &action.parameters,
-            }),
-            &embedder,
-            |text| memory.embedding(text),
-        );
-        Self {
-            index: Index::build(indexed),
-            embedder,
-            classifier,
-            passages,
-        }
-    }
+/// What the built-in engine hears. A language model hears for itself.
+fn classifier(
+    embedder: &Arc<Embedder>,
+    memory: &mut Memory<'_>,
+    actions: &BTreeMap<String, Action>,
+) -> Classifier {
+    let trained = actions.values().map(|action| Trained {
+        name: &action.name,
+        examples: &action.examples,
+        parameters: &action.parameters,
+    });
+    Classifier::train(trained, embedder, |text| memory.embedding(text))
 }
 
 /// Embeds each text once in its life.
-struct Memory<'m> {
+pub(crate) struct Memory<'m> {
     embedder: &'m Embedder,
     known: HashMap<String, Vec<u8>>,
     fresh: Vec<(String, Vec<u8>)>,
 }
 
 impl Memory<'_> {
-    fn embedding(&mut self, text: &str) -> Embedding {
+    pub(crate) fn embedding(&mut self, text: &str) -> Embedding {
         let hash = base64url(digest(&SHA256, text.as_bytes()).as_ref());
         if let Some(embedding) = self
             .known

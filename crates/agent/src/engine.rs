@@ -14,12 +14,22 @@ pub(crate) mod wording;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream, stream::BoxStream};
+use maitred_core::{
+    action::Arguments,
+    assurance::Standing,
+    conversation::{Author, Body, Citation, Transcript},
+    scope::Environment,
+};
 
 use crate::{
-    brain::Brain,
-    engine::builtin::Question,
-    model::{Model, ModelDelta, ModelError, ModelRequest},
+    Codes,
+    brain::{Brain, Hearing},
+    model::{Model, ModelDelta, ModelError, Usage},
+    prompt::{Prompt, prompt},
 };
+
+/// How many passages a language model is given to answer from.
+const PASSAGES: usize = 4;
 
 /// Who drives a turn.
 #[derive(Clone, Default)]
@@ -31,25 +41,117 @@ pub enum Engine {
     Agent(Arc<dyn Model>),
 }
 
+/// What is asked, and of whom an agent may know what.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) transcript: Transcript,
+    pub(crate) environment: Environment,
+    pub(crate) standing: Standing,
+    pub(crate) codes: Codes,
+    /// The name to address the visitor by, if the agent may know one and it is fit
+    /// for it.
+    pub(crate) name: Option<String>,
+    /// What the agent may know of the visitor besides: data, and no instructions.
+    pub(crate) claims: Vec<(String, String)>,
+    /// Where a visitor signs in, if the site said so.
+    pub(crate) sign_in_url: Option<String>,
+}
+
+/// A piece of a reply, whichever engine it comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Piece {
+    /// More of the text.
+    Text(String),
+    /// A source of the text, in the order of the marks in it.
+    Cite(Citation),
+    /// An Action is to be run.
+    Call {
+        /// Its name.
+        action: String,
+        /// What it is to be run with.
+        arguments: Arguments,
+    },
+    /// What a language model was paid for it.
+    Usage(Usage),
+    /// The reply is whole.
+    Done,
+}
+
 impl Engine {
-    /// Whether it must hear for itself what is asked, and find what answers it.
-    pub(crate) fn listens(&self) -> bool {
-        matches!(self, Self::Builtin)
+    /// Who hears what is asked.
+    pub(crate) fn hearing(&self) -> Hearing {
+        match self {
+            Self::Builtin => Hearing::OurOwn,
+            Self::Agent(_) => Hearing::TheModels,
+        }
     }
 
-    /// Streams the next reply. The last delta is [`ModelDelta::Done`].
+    /// Streams the next reply. The last piece is [`Piece::Done`].
     pub(crate) fn reply(
         &self,
         brain: Arc<Brain>,
         question: Question,
-    ) -> BoxStream<'static, Result<ModelDelta, ModelError>> {
+    ) -> BoxStream<'static, Result<Piece, ModelError>> {
         match self {
-            Self::Agent(model) => model.reply(ModelRequest {
-                transcript: question.transcript,
-                claims: question.claims,
-            }),
+            Self::Agent(model) => stream::once(ask(model.clone(), brain, question))
+                .flatten()
+                .boxed(),
             Self::Builtin => stream::once(think(brain, question)).flatten().boxed(),
         }
+    }
+}
+
+/// Looks up what may answer the question, and asks the model.
+async fn ask(
+    model: Arc<dyn Model>,
+    brain: Arc<Brain>,
+    question: Question,
+) -> BoxStream<'static, Result<Piece, ModelError>> {
+    let prepared = tokio::task::spawn_blocking(move || {
+        let said = last_said(&question.transcript);
+        let found = if brain.library.is_empty() {
+            Vec::new()
+        } else {
+            brain
+                .library
+                .search(&said, &brain.embedder.embed(&said), PASSAGES)
+        };
+        prompt(&brain, &question, &found)
+    });
+    let Prompt { request, citations } = match prepared.await {
+        Ok(prompt) => prompt,
+        Err(error) => return failed(&error),
+    };
+    // The numbers in the text are those of the passages, so all of these are its sources.
+    let sources = stream::iter(citations.into_iter().map(|it| Ok(Piece::Cite(it))));
+    sources
+        .chain(model.reply(request).map(|delta| Ok(piece(delta?))))
+        .boxed()
+}
+
+fn last_said(transcript: &Transcript) -> String {
+    let last = transcript.entries().iter().rev();
+    last.filter_map(|entry| match &entry.body {
+        Body::Message(message) if message.by == Author::Visitor => Some(message.text.clone()),
+        Body::Message(_)
+        | Body::CallAsked(_)
+        | Body::CallStarted { .. }
+        | Body::CallFinished { .. }
+        | Body::Status(_) => None,
+    })
+    .next()
+    .unwrap_or_default()
+}
+
+fn piece(delta: ModelDelta) -> Piece {
+    match delta {
+        ModelDelta::Text(text) => Piece::Text(text),
+        ModelDelta::Call { name, arguments } => Piece::Call {
+            action: name,
+            arguments,
+        },
+        ModelDelta::Usage(usage) => Piece::Usage(usage),
+        ModelDelta::Done => Piece::Done,
     }
 }
 
@@ -58,9 +160,13 @@ impl Engine {
 async fn think(
     brain: Arc<Brain>,
     question: Question,
-) -> BoxStream<'static, Result<ModelDelta, ModelError>> {
+) -> BoxStream<'static, Result<Piece, ModelError>> {
     match tokio::task::spawn_blocking(move || builtin::reply(&brain, &question)).await {
-        Ok(deltas) => stream::iter(deltas.into_iter().map(Ok)).boxed(),
-        Err(error) => stream::iter([Err(ModelError::Failed(error.to_string()))]).boxed(),
+        Ok(pieces) => stream::iter(pieces.into_iter().map(Ok)).boxed(),
+        Err(error) => failed(&error),
     }
+}
+
+fn failed(error: &tokio::task::JoinError) -> BoxStream<'static, Result<Piece, ModelError>> {
+    stream::iter([Err(ModelError::Failed(error.to_string()))]).boxed()
 }

@@ -1,3 +1,4 @@
 //! From what the operator wrote to what can be searched.
 
 pub mod chunk;
+pub(crate) mod library;

@@ -13,6 +13,7 @@ mod drive;
 pub mod engine;
 pub mod knowledge;
 pub mod model;
+mod prompt;
 
 use std::{
     collections::HashMap,
@@ -121,8 +122,9 @@ impl Agent {
         let brain = match &*slot {
             Some((_, brain)) if brain.is_built_from(&basis) => brain.clone(),
             Some(_) | None => {
-                let embedder = self.0.engine.listens().then(|| self.0.embedder.clone());
-                Arc::new(Brain::build(store, embedder, basis).await?)
+                let hearing = self.0.engine.hearing();
+                let embedder = self.0.embedder.clone();
+                Arc::new(Brain::build(store, embedder, hearing, basis).await?)
             }
         };
         *slot = Some((changes, brain.clone()));

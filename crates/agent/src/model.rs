@@ -4,37 +4,94 @@ pub mod scripted;
 
 use futures_util::stream::BoxStream;
 use maitred_core::{
-    action::Arguments,
-    conversation::{Citation, Transcript},
+    action::{Arguments, Call},
+    id::CallId,
 };
+use serde_json::Value;
 
-/// What a model is asked to go on from.
-#[derive(Clone, Debug)]
+/// What a model is asked to go on from. Whatever a model gets, it gets from here:
+/// it is put together by `prompt.rs` and by nobody else.
+#[derive(Clone, Debug, PartialEq)]
 pub struct ModelRequest {
-    /// Everything so far.
-    pub transcript: Transcript,
-    /// What the agent may know of the visitor, as the site's token says it: names
-    /// and values. Whoever writes a prompt quotes them in a block of their own
-    /// (rule T11).
-    pub claims: Vec<(String, String)>,
+    /// Instructions: the operator's words and this program's, and nobody else's
+    /// (rule G10).
+    pub system: String,
+    /// What was said and done, oldest first.
+    pub messages: Vec<ModelMessage>,
+    /// What may be called now.
+    pub tools: Vec<Tool>,
+    /// How freely it words things, from 0 to 2; the provider's default if `None`.
+    pub temperature: Option<f32>,
+    /// The most tokens of the reply.
+    pub max_tokens: u32,
 }
 
-/// A piece of a reply.
+/// One line of what was said and done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelMessage {
+    /// What is known and was said by nobody here: data, whatever it says (rule G10).
+    /// To a provider it is a part of what the user says.
+    Data {
+        /// What it is: `visitor`, `knowledge`.
+        label: &'static str,
+        /// Cleaned, and cut.
+        text: String,
+    },
+    /// What the visitor said.
+    User(String),
+    /// What was said to the visitor, and what was called.
+    Assistant {
+        /// May be empty if something was called.
+        text: String,
+        /// Each has exactly one [`ModelMessage::Result`] behind it.
+        calls: Vec<Call>,
+    },
+    /// What came of a call.
+    Result {
+        /// Which one.
+        call: CallId,
+        /// What the model is told of it.
+        text: String,
+    },
+}
+
+/// Something that a model may call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tool {
+    /// Its name: letters, digits and underscores.
+    pub name: String,
+    /// What it does, in the operator's words.
+    pub description: String,
+    /// The JSON Schema of its arguments, without anything that the identity
+    /// provides (rules G1, I2).
+    pub parameters: Value,
+}
+
+/// A piece of a model's reply.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ModelDelta {
     /// More of the text.
     Text(String),
-    /// A source of the text.
-    Cite(Citation),
-    /// An Action is to be run.
+    /// Something is to be called.
     Call {
-        /// Its name.
-        action: String,
-        /// What it is to be run with.
+        /// Its name, as the model said it.
+        name: String,
+        /// What it is to be called with.
         arguments: Arguments,
     },
+    /// What the reply cost. At most once.
+    Usage(Usage),
     /// The reply is whole.
     Done,
+}
+
+/// What a reply cost, as its provider counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens that were read.
+    pub input_tokens: u64,
+    /// Tokens that were written.
+    pub output_tokens: u64,
 }
 
 /// Why a reply did not come. Its reader is the driver.

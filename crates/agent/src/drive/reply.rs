@@ -14,8 +14,8 @@ use maitred_store::{StoreError, TurnMark};
 use super::{Turn, TurnEnd};
 use crate::{
     TurnError,
-    engine::builtin::Question,
-    model::{ModelDelta, ModelError},
+    engine::{Piece, Question},
+    model::ModelError,
 };
 
 impl Turn<'_> {
@@ -51,11 +51,11 @@ impl Turn<'_> {
             .question(transcript, session)
             .await
             .map_err(|error| ModelError::Failed(error.to_string()))?;
-        let mut deltas = self.agent.0.engine.reply(self.brain.clone(), question);
+        let mut pieces = self.agent.0.engine.reply(self.brain.clone(), question);
         let mut reply = Reply::default();
-        while let Some(delta) = deltas.next().await {
-            match delta? {
-                ModelDelta::Text(text) => {
+        while let Some(piece) = pieces.next().await {
+            match piece? {
+                Piece::Text(text) => {
                     reply.text.push_str(&text);
                     let conversation = self.conversation;
                     self.announce.announce(
@@ -67,8 +67,8 @@ impl Turn<'_> {
                         },
                     );
                 }
-                ModelDelta::Cite(citation) => reply.citations.push(citation),
-                ModelDelta::Call { action, arguments } => {
+                Piece::Cite(citation) => reply.citations.push(citation),
+                Piece::Call { action, arguments } => {
                     let id = CallId::new(&self.agent.0.store.clock);
                     reply.calls.push(Call {
                         id,
@@ -76,7 +76,9 @@ impl Turn<'_> {
                         arguments,
                     });
                 }
-                ModelDelta::Done => return Ok(reply),
+                // Counted when there is a budget to hold it against.
+                Piece::Usage(_) => (),
+                Piece::Done => return Ok(reply),
             }
         }
         Err(ModelError::BrokeOff)

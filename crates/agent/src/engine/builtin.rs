@@ -12,50 +12,29 @@
 
 use maitred_core::{
     action::{Arguments, Call, Failure, Outcome, Refused},
-    assurance::{Lack, Standing},
+    assurance::Lack,
     conversation::{Author, Body, Citation, Entry, Transcript},
     id::CallId,
-    scope::Environment,
 };
 use serde_json::Value;
 
 use super::{
+    Piece, Question,
     embed::Embedding,
     intent::{Intent, Label},
-    search::{Band, Thresholds, extract},
+    search::{Band, extract},
     slots, wording,
 };
-use crate::{
-    Codes,
-    action::Action,
-    brain::{Brain, Ear},
-    model::ModelDelta,
-};
+use crate::{action::Action, brain::Brain};
 
 /// From which probability on an Action that only reads is run.
 const RUN: f32 = 0.6;
-
-/// What the engine is asked, and of whom it may know what.
-#[derive(Clone, Debug)]
-pub(crate) struct Question {
-    pub(crate) transcript: Transcript,
-    pub(crate) environment: Environment,
-    pub(crate) standing: Standing,
-    pub(crate) codes: Codes,
-    /// The name to address the visitor by, if the agent may know one and it is fit
-    /// for it.
-    pub(crate) name: Option<String>,
-    /// What the agent may know of the visitor besides: data, and no instructions.
-    pub(crate) claims: Vec<(String, String)>,
-    /// Where a visitor signs in, if the site said so.
-    pub(crate) sign_in_url: Option<String>,
-}
 
 /// What is said next.
 ///
 /// While an Action ran, the visitor may have said more: then its result is worded
 /// and the rest is answered, in one reply.
-pub(crate) fn reply(brain: &Brain, question: &Question) -> Vec<ModelDelta> {
+pub(crate) fn reply(brain: &Brain, question: &Question) -> Vec<Piece> {
     let results = unworded(&question.transcript);
     let Some((last, _)) = results.last() else {
         return answer(brain, question, &said_after(&question.transcript, None));
@@ -75,12 +54,12 @@ pub(crate) fn reply(brain: &Brain, question: &Question) -> Vec<ModelDelta> {
 }
 
 /// Answers what was said.
-fn answer(brain: &Brain, question: &Question, text: &str) -> Vec<ModelDelta> {
-    let Some(ear) = &brain.ear else {
-        return said(unknown(), Vec::new());
+fn answer(brain: &Brain, question: &Question, text: &str) -> Vec<Piece> {
+    let embedding = brain.embedder.embed(text);
+    let Some(classifier) = &brain.classifier else {
+        return look_up(brain, text, &embedding);
     };
-    let embedding = ear.embedder.embed(text);
-    let ranked = ear.classifier.classify(text, &embedding);
+    let ranked = classifier.classify(text, &embedding);
     match ranked.best {
         Label::Action(name) if ranked.p >= RUN => {
             if let Some(action) = brain.actions.get(&name) {
@@ -90,12 +69,12 @@ fn answer(brain: &Brain, question: &Question, text: &str) -> Vec<ModelDelta> {
         Label::Intent(intent) if ranked.p >= RUN => {
             return match small_talk(intent, question) {
                 Some(sentence) => said(sentence, Vec::new()),
-                None => point_to_a_person(ear, text, &embedding),
+                None => point_to_a_person(brain, text, &embedding),
             };
         }
         Label::Action(_) | Label::Intent(_) | Label::None => (),
     }
-    look_up(ear, text, &embedding)
+    look_up(brain, text, &embedding)
 }
 
 /// The entries since the agent last said something, or a turn was closed.
@@ -144,7 +123,7 @@ fn said_after(transcript: &Transcript, call: Option<CallId>) -> String {
     texts.join("\n")
 }
 
-fn act(action: &Action, question: &Question, text: &str) -> Vec<ModelDelta> {
+fn act(action: &Action, question: &Question, text: &str) -> Vec<Piece> {
     if !action.is_offered_in(question.environment) {
         return said("I can't look that up here.".to_owned(), Vec::new());
     }
@@ -152,11 +131,11 @@ fn act(action: &Action, question: &Question, text: &str) -> Vec<ModelDelta> {
         return said(wording::ask_for_proof(lack, question), Vec::new());
     }
     vec![
-        ModelDelta::Call {
+        Piece::Call {
             action: action.name.clone(),
             arguments: arguments(action, text),
         },
-        ModelDelta::Done,
+        Piece::Done,
     ]
 }
 
@@ -236,40 +215,36 @@ fn small_talk(intent: Intent, question: &Question) -> Option<String> {
 }
 
 /// How to reach a person is knowledge of the site's, if anybody's.
-fn point_to_a_person(ear: &Ear, text: &str, embedding: &Embedding) -> Vec<ModelDelta> {
+fn point_to_a_person(brain: &Brain, text: &str, embedding: &Embedding) -> Vec<Piece> {
     const NOBODY: &str = "I can't bring a person into this chat.";
-    let hit = ear.index.search(text, embedding, 1).into_iter().next();
-    let known = hit.filter(|hit| Thresholds::default().band(hit) != Band::Unknown);
-    match known.and_then(|hit| ear.passages.get(hit.position)) {
-        Some(passage) => {
-            let quote = extract(embedding, &passage.text, &ear.embedder);
+    let found = brain.library.search(text, embedding, 1).into_iter().next();
+    match found.filter(|found| found.band != Band::Unknown) {
+        Some(found) => {
+            let quote = extract(embedding, &found.passage.text, &brain.embedder);
             let text = format!("{NOBODY} Here is how to reach the team:\n\n{quote}");
-            said(text, vec![passage.citation.clone()])
+            said(text, vec![found.passage.citation.clone()])
         }
         None => said(NOBODY.to_owned(), Vec::new()),
     }
 }
 
 /// Answers from knowledge: in full, with a pointer, or not at all.
-fn look_up(ear: &Ear, text: &str, embedding: &Embedding) -> Vec<ModelDelta> {
-    let hits = ear.index.search(text, embedding, 1);
-    let best = hits
-        .first()
-        .and_then(|hit| Some((hit, ear.passages.get(hit.position)?)));
-    let Some((hit, passage)) = best else {
+fn look_up(brain: &Brain, text: &str, embedding: &Embedding) -> Vec<Piece> {
+    let Some(found) = brain.library.search(text, embedding, 1).into_iter().next() else {
         return said(unknown(), Vec::new());
     };
-    match Thresholds::default().band(hit) {
+    let citation = found.passage.citation.clone();
+    match found.band {
         Band::Answer => {
-            let quote = extract(embedding, &passage.text, &ear.embedder);
-            said(quote, vec![passage.citation.clone()])
+            let quote = extract(embedding, &found.passage.text, &brain.embedder);
+            said(quote, vec![citation])
         }
         Band::Maybe => said(
             format!(
                 "I'm not sure I have the answer, but this may help: {}.",
-                passage.citation.title
+                citation.title
             ),
-            vec![passage.citation.clone()],
+            vec![citation],
         ),
         Band::Unknown => said(unknown(), Vec::new()),
     }
@@ -281,19 +256,19 @@ fn unknown() -> String {
 }
 
 /// A whole reply as the deltas it is streamed in.
-fn said(text: String, citations: Vec<Citation>) -> Vec<ModelDelta> {
+fn said(text: String, citations: Vec<Citation>) -> Vec<Piece> {
     let mut deltas = pieces(&text);
-    deltas.extend(citations.into_iter().map(ModelDelta::Cite));
-    deltas.push(ModelDelta::Done);
+    deltas.extend(citations.into_iter().map(Piece::Cite));
+    deltas.push(Piece::Done);
     deltas
 }
 
 /// A few words at a time.
-fn pieces(text: &str) -> Vec<ModelDelta> {
+fn pieces(text: &str) -> Vec<Piece> {
     text.split_inclusive(' ')
         .collect::<Vec<_>>()
         .chunks(4)
-        .map(|words| ModelDelta::Text(words.concat()))
+        .map(|words| Piece::Text(words.concat()))
         .collect()
 }
 
@@ -301,12 +276,15 @@ fn pieces(text: &str) -> Vec<ModelDelta> {
 mod tests {
     use jiff::Timestamp;
     use maitred_core::{
+        assurance::Standing,
         clock::Clock,
         conversation::Message,
         id::{ConversationId, EntryId},
+        scope::Environment,
     };
 
     use super::*;
+    use crate::Codes;
 
     fn transcript(bodies: Vec<Body>) -> Transcript {
         let clock = Clock::manual(Timestamp::UNIX_EPOCH);

@@ -11,7 +11,7 @@ use minijinja::{
 };
 use serde_json::Value;
 
-use super::builtin::Question;
+use super::Question;
 use crate::Codes;
 
 /// Steps a template may take: a list of a few hundred things, and no more.

@@ -4,7 +4,7 @@
 //! exact point: a `hold` asks an address and goes on when it has answered, so
 //! that the test knows the point is reached and decides how long it lasts.
 //!
-//! `claims` says what the model was told of the visitor, behind a text.
+//! `data` says what the model was told under a label (`visitor`, `knowledge`).
 //!
 //! ```json
 //! { "replies": [
@@ -17,10 +17,10 @@
 use std::path::Path;
 
 use futures_util::{StreamExt, stream, stream::BoxStream};
-use maitred_core::{action::Arguments, conversation::Body, secret::find_secret};
+use maitred_core::{action::Arguments, secret::find_secret};
 use serde::Deserialize;
 
-use super::{Model, ModelDelta, ModelError, ModelRequest};
+use super::{Model, ModelDelta, ModelError, ModelMessage, ModelRequest};
 
 /// A model with a script in place of a mind.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ struct Reply {
 enum Line {
     Text { text: String },
     Hold { hold: String },
-    Claims { claims: String },
+    Data { data: String },
     Call { call: String, arguments: Arguments },
 }
 
@@ -67,19 +67,17 @@ impl ScriptedModel {
     }
 
     fn reply_to(&self, request: &ModelRequest) -> Option<&Reply> {
-        let said = request
-            .transcript
-            .unanswered()
-            .last()
-            .map_or("", |it| it.text.as_str());
-        let after_call = matches!(
-            request
-                .transcript
-                .last_turn()
-                .last()
-                .map(|entry| &entry.body),
-            Some(Body::CallFinished { .. })
-        );
+        let messages = request.messages.iter().rev();
+        let said = messages
+            .clone()
+            .find_map(|message| match message {
+                ModelMessage::User(text) => Some(text.as_str()),
+                ModelMessage::Data { .. }
+                | ModelMessage::Assistant { .. }
+                | ModelMessage::Result { .. } => None,
+            })
+            .unwrap_or_default();
+        let after_call = matches!(messages.clone().next(), Some(ModelMessage::Result { .. }));
         self.script
             .replies
             .iter()
@@ -93,36 +91,41 @@ impl Model for ScriptedModel {
             let error = ModelError::Failed("a secret stands in what the model reads".to_owned());
             return stream::iter([Err(error)]).boxed();
         }
-        let Some(reply) = self.reply_to(&request) else {
+        let Some(deltas) = self.reply_to(&request).map(|it| it.deltas.clone()) else {
             let error = ModelError::Failed("the script has no reply to this".to_owned());
             return stream::iter([Err(error)]).boxed();
         };
         let client = self.client.clone();
-        let claims = told(&request.claims);
-        stream::iter(reply.deltas.clone())
-            .then(move |line| play(client.clone(), claims.clone(), line))
+        stream::iter(deltas)
+            .then(move |line| play(client.clone(), request.messages.clone(), line))
             .filter_map(async |delta| delta.transpose())
             .chain(stream::iter([Ok(ModelDelta::Done)]))
             .boxed()
     }
 }
 
-/// What the model was told of the visitor.
-fn told(claims: &[(String, String)]) -> String {
-    let told = claims.iter().map(|(name, value)| format!("{name}={value}"));
-    told.collect::<Vec<_>>().join(", ")
+/// What the model was told under that label.
+fn told(messages: &[ModelMessage], label: &str) -> String {
+    let told = messages.iter().filter_map(|message| match message {
+        ModelMessage::Data { label: it, text } if *it == label => Some(text.as_str()),
+        ModelMessage::Data { .. }
+        | ModelMessage::User(_)
+        | ModelMessage::Assistant { .. }
+        | ModelMessage::Result { .. } => None,
+    });
+    told.collect::<Vec<_>>().join("\n")
 }
 
 async fn play(
     client: reqwest::Client,
-    told: String,
+    messages: Vec<ModelMessage>,
     line: Line,
 ) -> Result<Option<ModelDelta>, ModelError> {
     match line {
         Line::Text { text } => Ok(Some(ModelDelta::Text(text))),
-        Line::Claims { claims } => Ok(Some(ModelDelta::Text(format!("{claims}{told}")))),
+        Line::Data { data } => Ok(Some(ModelDelta::Text(told(&messages, &data)))),
         Line::Call { call, arguments } => Ok(Some(ModelDelta::Call {
-            action: call,
+            name: call,
             arguments,
         })),
         Line::Hold { hold } => {

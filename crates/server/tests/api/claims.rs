@@ -14,7 +14,7 @@ const PRODUCTION: Environment = Environment::Production;
 /// A model that says what it is told of the visitor, where these are set.
 async fn with(claims: &[&str], kept: &[&str]) -> TestApp {
     let app = TestApp::with_script(&json!({
-        "replies": [{ "when": "hello", "deltas": [{ "claims": "I know: " }] }]
+        "replies": [{ "when": "hello", "deltas": [{ "text": "I know:\n" }, { "data": "visitor" }] }]
     }))
     .await;
     let scope = app.scope(PRODUCTION);
@@ -64,9 +64,9 @@ async fn t11_a_model_sees_what_is_for_the_agent_and_nothing_else() {
 
     assert_eq!(
         by_default,
-        "I know: email=sarah@example.com, name=sarah Example, given_name=sarah"
+        "I know:\nemail: sarah@example.com\nname: sarah Example\ngiven_name: sarah"
     );
-    assert_eq!(as_set, "I know: sub=sarah, given_name=sarah, plan=gold");
+    assert_eq!(as_set, "I know:\nsub: sarah\ngiven_name: sarah\nplan: gold");
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn t11_the_greeting_uses_the_given_name_whoever_else_may_see_it() {
         let (visitor, body) = sarah(app).await;
 
         assert_eq!(body["greeting"], greeting);
-        assert!(told(&visitor).await.contains("email="));
+        assert!(told(&visitor).await.contains("email:"));
     }
 }
 
