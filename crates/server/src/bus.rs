@@ -19,7 +19,7 @@ use maitred_core::{
 use maitred_store::{Heard, Listener, Store, StoreError, Told};
 use tokio::{
     sync::mpsc,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
 use crate::{app::App, causes::Causes, hub::Hub, tasks::Tasks};
@@ -33,6 +33,9 @@ const AT_ONCE: usize = 512;
 
 /// How often it is asked how far everybody's events have come.
 const ASKED_EVERY: Duration = Duration::from_secs(15);
+
+/// How long nothing is heard before it is asked whether anything still could be.
+const QUIET: Duration = Duration::from_secs(15);
 
 /// How long is waited before the database is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -76,8 +79,12 @@ pub(crate) fn hear(app: &App, mut listener: Listener) {
     app.tasks.spawn(async move {
         loop {
             let heard = tokio::select! {
-                heard = listener.hear() => heard,
+                heard = timeout(QUIET, listener.hear()) => heard,
                 () = stopping.cancelled() => return,
+            };
+            let Ok(heard) = heard else {
+                listener.check().await;
+                continue;
             };
             match heard {
                 Ok(Heard::Told(told)) => told.into_iter().for_each(|told| pass_on(&hearing, told)),

@@ -1,9 +1,15 @@
 //! Starting, serving, stopping.
 
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    fs,
+    io::{Read, Seek, Write},
+    net::SocketAddr,
+    path::Path,
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
-use maitred_core::clock::Clock;
+use maitred_core::{clock::Clock, id::NodeId};
 use maitred_store::{Location, Store};
 use tokio::{
     net::TcpListener,
@@ -19,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(25);
 /// `maitred serve`: until a signal.
 pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     // First, so that the master key does not change under a server that starts.
-    let _lock = lock(&config)?;
+    let mut lock = lock(&config)?;
     let store = open(&config).await?;
     if store.is_demo().await? {
         bail!(
@@ -28,7 +34,13 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         );
     }
     let listener = bind(config.listen, "--listen", &config.listen.ip().to_string()).await?;
+    if let Some(gone) = node_before(&mut lock)? {
+        store.forget_node(gone).await?;
+    }
     let app = App::new(config, store).await?;
+    if let Some(node) = app.store.node() {
+        name_node(&mut lock, node)?;
+    }
     tracing::info!(listen = %app.config.listen, public_url = app.config.public_url, "serving");
     run(app, listener, asked_to_stop()?).await;
     Ok(())
@@ -58,8 +70,13 @@ pub(crate) async fn run(app: App, listener: TcpListener, stop: CancellationToken
 pub(crate) fn lock(config: &Config) -> anyhow::Result<fs::File> {
     make_directory(&config.data)?;
     let path = config.data.join("serving.lock");
-    let file =
-        fs::File::create(&path).with_context(|| format!("cannot make `{}`", path.display()))?;
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .with_context(|| format!("cannot make `{}`", path.display()))?;
     file.try_lock().map_err(|_| {
         anyhow::anyhow!(
             "another maitred serves the data in `{}`\nhint: stop it, or give `--data` another directory",
@@ -67,6 +84,24 @@ pub(crate) fn lock(config: &Config) -> anyhow::Result<fs::File> {
         )
     })?;
     Ok(file)
+}
+
+/// The node that served these data before, as the lock says that this one now has.
+/// It is gone: nobody has to wait until its beats have stood still, and what it left
+/// open is taken up at once.
+fn node_before(lock: &mut fs::File) -> anyhow::Result<Option<NodeId>> {
+    let mut text = String::new();
+    lock.read_to_string(&mut text)
+        .context("cannot read `serving.lock`")?;
+    Ok(text.trim().parse().ok())
+}
+
+/// Leaves word in the lock, for whoever serves these data next.
+fn name_node(lock: &mut fs::File, node: NodeId) -> anyhow::Result<()> {
+    lock.set_len(0)
+        .and_then(|()| lock.rewind())
+        .and_then(|()| writeln!(lock, "{node}"))
+        .context("cannot write `serving.lock`")
 }
 
 /// Opens the data that the settings name, and checks that tokens can be trusted.
@@ -152,5 +187,31 @@ mod tests {
 
         drop(first);
         assert!(lock(&config).is_ok());
+    }
+
+    #[test]
+    fn r3_who_serves_the_same_data_next_knows_who_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let overrides = Overrides {
+            data: Some(dir.path().to_owned()),
+            ..Overrides::default()
+        };
+        let config = Config::load(&overrides, None, None, std::iter::empty()).unwrap();
+        let clock = Clock::system();
+
+        for _ in 0..2 {
+            let node = NodeId::new(&clock);
+            let mut served = lock(&config).unwrap();
+            node_before(&mut served).unwrap();
+            name_node(&mut served, node).unwrap();
+            drop(served);
+
+            assert_eq!(
+                node_before(&mut lock(&config).unwrap()).unwrap(),
+                Some(node)
+            );
+        }
+        fs::write(dir.path().join("serving.lock"), "nobody\n").unwrap();
+        assert_eq!(node_before(&mut lock(&config).unwrap()).unwrap(), None);
     }
 }

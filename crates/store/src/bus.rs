@@ -7,10 +7,8 @@
 //! it commits. What must not be lost is a notice (`notices`).
 
 use maitred_core::{event::Event, id::ConversationId, scope::Owner};
-use sqlx::{
-    PgPool,
-    postgres::{PgListener, PgPoolOptions},
-};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use tokio::time::timeout;
 
 use crate::{
     Store, StoreError,
@@ -64,7 +62,7 @@ pub enum Heard {
 #[derive(Debug)]
 pub struct Listener {
     store: Store,
-    pool: PgPool,
+    options: PgConnectOptions,
     /// None while the connection is lost.
     listener: Option<PgListener>,
 }
@@ -75,17 +73,11 @@ impl Store {
         let Db::Postgres(pool) = &self.db else {
             return Ok(None);
         };
-        // A connection that does nothing else, and is not one of those that serve.
-        let own = PgPoolOptions::new()
-            .max_connections(1)
-            .max_lifetime(None)
-            .idle_timeout(None)
-            .acquire_timeout(BUSY)
-            .connect_lazy_with((*pool.connect_options()).clone());
-        let listener = Some(listen(&own).await?);
+        let options = (*pool.connect_options()).clone();
+        let listener = Some(listen(&options).await?);
         Ok(Some(Listener {
             store: self.clone(),
-            pool: own,
+            options,
             listener,
         }))
     }
@@ -159,8 +151,17 @@ fn pieces(told: &Told) -> Vec<Told> {
         .collect()
 }
 
-async fn listen(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
+/// Over a connection that does nothing else, and is not one of those that serve. Of
+/// a pool of its own each time: one that died without a word keeps its place for as
+/// long as it is not known to be dead.
+async fn listen(options: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
+    let own = PgPoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .acquire_timeout(BUSY)
+        .connect_lazy_with(options.clone());
+    let mut listener = PgListener::connect_with(&own).await?;
     // A new one is made instead, whatever went wrong with this.
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
@@ -173,7 +174,7 @@ impl Listener {
     pub async fn hear(&mut self) -> Result<Heard, StoreError> {
         loop {
             let Some(listener) = &mut self.listener else {
-                self.listener = Some(listen(&self.pool).await?);
+                self.listener = Some(listen(&self.options).await?);
                 return Ok(Heard::Again);
             };
             match listener.try_recv().await {
@@ -184,6 +185,20 @@ impl Listener {
                 }
                 Ok(None) | Err(_) => self.listener = None,
             }
+        }
+    }
+
+    /// Gives the connection up if it no longer answers: one that died without a word
+    /// (a machine that lost its power, a firewall that forgot it) looks like one on
+    /// which nobody says anything.
+    pub async fn check(&mut self) {
+        if let Some(listener) = &mut self.listener
+            && !matches!(
+                timeout(BUSY, sqlx::query("SELECT 1").execute(listener)).await,
+                Ok(Ok(_))
+            )
+        {
+            self.listener = None;
         }
     }
 

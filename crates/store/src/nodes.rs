@@ -136,19 +136,24 @@ impl Store {
         Ok(done > 0)
     }
 
-    /// Takes away this node's own row: it ends, and others may take up its turns.
-    pub async fn leave(&self) -> Result<(), StoreError> {
+    /// Takes away the row of a node that is known to be gone, however it beat.
+    pub async fn forget_node(&self, id: NodeId) -> Result<(), StoreError> {
         const SQL: &str = "DELETE FROM nodes WHERE id = $1";
-        let Some(id) = self.node() else {
-            return Ok(());
-        };
         let mut tx = self.begin().await?;
         execute!(&mut tx, SQL, id.to_string())?;
         tx.commit().await
     }
 
-    /// Turns that no living node runs, and those of this one in which nothing has
-    /// happened since that moment: the longest waiting first.
+    /// Takes away this node's own row: it ends, and others may take up its turns.
+    pub async fn leave(&self) -> Result<(), StoreError> {
+        match self.node() {
+            Some(id) => self.forget_node(id).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Turns that no living node runs, and then those of this one in which nothing has
+    /// happened since that moment, which may just be slow: the longest waiting first.
     pub async fn turns_left_open(
         &self,
         unmoved_since: Timestamp,
@@ -158,7 +163,7 @@ impl Store {
             WHERE turn_since IS NOT NULL
                 AND (NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = conversations.turn_node)
                     OR (turn_node = $1 AND turn_since < $2))
-            ORDER BY turn_since LIMIT $3";
+            ORDER BY CASE WHEN turn_node = $1 THEN 1 ELSE 0 END, turn_since LIMIT $3";
         self.turns(SQL, unmoved_since).await
     }
 

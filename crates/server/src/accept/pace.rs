@@ -90,10 +90,11 @@ impl Pace {
         .await;
     }
 
-    /// When patience ends, with whatever is waited for.
+    /// When patience ends, with whatever is waited for. Nobody sends a next request
+    /// who has not read the answer.
     fn due(&self) -> Option<Instant> {
         let waiting = self.waiting();
-        waiting.head_by.into_iter().chain(waiting.taken_by).min()
+        waiting.taken_by.or(waiting.head_by)
     }
 
     /// An answer was sent, or its connection is gone.
@@ -112,7 +113,12 @@ impl Pace {
     fn was_written(&self, is_taken: bool) {
         let mut waiting = self.waiting();
         if is_taken {
-            waiting.taken_by = None;
+            // What was handed over whole was not read whole: a slow reader has the
+            // pause before the next request after that.
+            if waiting.taken_by.take().is_some() && waiting.head_by.is_some() && !waiting.has_begun
+            {
+                waiting.head_by = Some(Instant::now() + self.patience.idle);
+            }
         } else if waiting.taken_by.is_none() {
             waiting.taken_by = Some(Instant::now() + self.patience.stalled);
         }

@@ -46,6 +46,7 @@ fn router() -> Router {
         )
         .route("/", post(|body: String| async move { body }))
         .route("/slow", get(slow))
+        .route("/long", get(|| async { vec![b'x'; 64 * 1024] }))
         .route("/endless", get(endless))
 }
 
@@ -169,6 +170,30 @@ async fn r5_who_does_not_read_an_answer_is_cut_off() {
     serving.await.unwrap();
 
     assert!(about(20, start.elapsed()), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r5_who_reads_slowly_but_steadily_gets_the_whole_answer() {
+    let (mut client, _serving) = client();
+    client
+        .write_all(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+
+    let mut answer = Vec::new();
+    let mut piece = [0; 1024];
+    let start = Instant::now();
+    while answer.len() < 64 * 1024 {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let n = client.read(&mut piece).await.unwrap();
+        assert!(n > 0, "cut off after {:?}", start.elapsed());
+        answer.extend_from_slice(&piece[..n]);
+    }
+
+    client.write_all(GET).await.unwrap();
+    let n = client.read(&mut piece).await.unwrap();
+    assert!(n > 0, "and may ask for more");
+    assert!(start.elapsed() > Duration::from_secs(300));
 }
 
 #[tokio::test(start_paused = true)]

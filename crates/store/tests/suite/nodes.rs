@@ -222,6 +222,26 @@ async fn r3_a_turn_that_its_own_node_left_open_is_found_when_it_has_stood_still(
 }
 
 #[tokio::test]
+async fn r3_a_dead_nodes_turns_come_before_slow_ones_of_its_own() {
+    let Some(store) = TestStore::of_nodes().await else {
+        return;
+    };
+    let (here, dead) = (store.node().await, store.node().await);
+    let sarah = store.site().await.meets("sarah").await;
+    let slow = sarah.begins_with("one").await;
+    says(&here, &store, slow).await;
+    store.passes(5);
+    let left = sarah.begins_with("two").await;
+    says(&dead, &store, left).await;
+    store.passes(20);
+
+    dead.leave().await.unwrap();
+
+    let open = here.turns_left_open(store.now()).await.unwrap();
+    assert_eq!(open, [left, slow]);
+}
+
+#[tokio::test]
 async fn what_one_node_tells_the_others_hear_and_itself_does_not() {
     let Some(store) = TestStore::of_nodes().await else {
         return;
