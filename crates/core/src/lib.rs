@@ -20,6 +20,7 @@ pub mod conversation;
 pub mod event;
 pub mod id;
 pub mod identity;
+pub mod knowledge;
 pub mod message;
 pub mod policy;
 pub mod scope;

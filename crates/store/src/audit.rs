@@ -121,6 +121,9 @@ pub(crate) enum Audited {
     TestIdentityAdded,
     TestIdentityRemoved,
     TestTokenMade,
+    SourceAdded,
+    SourceChanged,
+    SourceRemoved,
 }
 
 impl Audited {
@@ -144,6 +147,9 @@ impl Audited {
             Self::TestIdentityAdded => "test_identity_added",
             Self::TestIdentityRemoved => "test_identity_removed",
             Self::TestTokenMade => "test_token_made",
+            Self::SourceAdded => "source_added",
+            Self::SourceChanged => "source_changed",
+            Self::SourceRemoved => "source_removed",
         }
     }
 }

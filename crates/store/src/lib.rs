@@ -75,7 +75,10 @@ pub use keyed::KeyedFor;
 pub use keys::{
     BroughtKey, KeyConflict, KeyMaterial, KeyState, KeyTerms, RemoteSet, SharedSecret, StoredKey,
 };
-pub use knowledge::Source;
+pub use knowledge::{
+    Counts, NewPage, NewPassage, NewSource, Outcome, PageChange, PageMark, Passage, PassageKey,
+    Source, SourceChange, SourcePage, Unembedded, Validators, Work,
+};
 pub use marks::LoggedOut;
 pub use merge::Before;
 pub use nodes::{NodeRow, TurnPlace};
