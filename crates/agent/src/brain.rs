@@ -8,35 +8,35 @@ use std::{
 
 use aws_lc_rs::digest::{SHA256, digest};
 use maitred_core::{id::AgentId, scope::Environment, turn::Rules};
-use maitred_store::{Source, Store, StoreError, StoredAction};
+use maitred_store::{Store, StoredAction};
 use maitred_token::base64url;
+use tokio::time::Instant;
 
 use crate::{
     TurnError,
     action::Action,
     engine::{
         embed::{Embedder, Embedding},
-        intent::{Classifier, Trained},
+        intent::{self, Classifier},
     },
-    knowledge::library::Library,
+    knowledge::{index::index_a_little, library::Library},
 };
 
 /// What one agent knows.
 pub(crate) struct Brain {
-    pub(crate) actions: BTreeMap<String, Action>,
-    pub(crate) library: Library,
-    /// What is asked, for the built-in engine.
-    pub(crate) classifier: Option<Classifier>,
+    pub(crate) library: Arc<Library>,
     /// Loads its model when something is first embedded.
     pub(crate) embedder: Arc<Embedder>,
-    basis: Basis,
+    trained: Arc<Trained>,
 }
 
-/// What a brain was built from: built from the same, it is the same.
-#[derive(PartialEq)]
-pub(crate) struct Basis {
-    actions: Vec<StoredAction>,
-    sources: Vec<Source>,
+/// What an agent can do, and its ear for it.
+pub(crate) struct Trained {
+    pub(crate) actions: BTreeMap<String, Action>,
+    /// What is asked, for the built-in engine.
+    pub(crate) classifier: Option<Classifier>,
+    /// What it was trained for: for the same, it is the same.
+    stored: Vec<StoredAction>,
 }
 
 /// Who hears what is asked.
@@ -48,26 +48,81 @@ pub(crate) enum Hearing {
     TheModels,
 }
 
-impl Basis {
-    /// Reads what one agent is to know.
-    pub(crate) async fn read(store: &Store, agent: AgentId) -> Result<Self, StoreError> {
-        let actions = store.actions(agent).await?;
-        let sources = store.sources(agent).await?;
-        Ok(Self { actions, sources })
+impl std::ops::Deref for Brain {
+    type Target = Trained;
+
+    fn deref(&self) -> &Trained {
+        &self.trained
     }
 }
 
-impl Brain {
-    /// Makes ready what was read. What was not embedded before is embedded, which
-    /// can take seconds; the vectors are kept.
-    pub(crate) async fn build(
+/// The brain of one agent while it is put together, and what it was made of.
+#[derive(Default)]
+pub(crate) struct Growing {
+    /// The changes in the store that it has seen.
+    seen: Option<(i64, i64)>,
+    trained: Option<Arc<Trained>>,
+    library: Arc<Library>,
+    brain: Option<Arc<Brain>>,
+}
+
+impl Growing {
+    /// The brain as of now. What is known is read for as long as somebody can wait for
+    /// it; the rest is read next time.
+    pub(crate) async fn brain(
+        &mut self,
+        store: &Store,
+        embedder: &Arc<Embedder>,
+        hearing: Hearing,
+        agent: AgentId,
+        until: Instant,
+    ) -> Result<Arc<Brain>, TurnError> {
+        let now = store.changes_and_knowledge().await?;
+        if let Some(brain) = &self.brain
+            && self.seen == Some(now)
+        {
+            return Ok(brain.clone());
+        }
+        let stored = store.actions(agent).await?;
+        let trained = match &self.trained {
+            Some(trained) if trained.stored == stored => trained.clone(),
+            Some(_) | None => {
+                let trained = Trained::build(store, embedder.clone(), hearing, stored).await?;
+                self.trained.insert(Arc::new(trained)).clone()
+            }
+        };
+        self.library.catch_up(store, agent, until).await?;
+        index_a_little(store, embedder, agent, until).await?;
+        let is_whole = self.library.catch_up(store, agent, until).await?;
+        self.seen = is_whole.then_some((now.0, self.library.number()));
+        let brain = Brain {
+            library: self.library.clone(),
+            embedder: embedder.clone(),
+            trained,
+        };
+        Ok(self.brain.insert(Arc::new(brain)).clone())
+    }
+
+    /// Whether all that is known was read.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.seen.is_some()
+    }
+
+    /// Whether this is the first time.
+    pub(crate) fn is_new(&self) -> bool {
+        self.brain.is_none()
+    }
+}
+
+impl Trained {
+    async fn build(
         store: &Store,
         embedder: Arc<Embedder>,
         hearing: Hearing,
-        basis: Basis,
+        stored: Vec<StoredAction>,
     ) -> Result<Self, TurnError> {
         let mut actions = BTreeMap::new();
-        for stored in &basis.actions {
+        for stored in &stored {
             match Action::parse(&stored.definition) {
                 Ok(action) => _ = actions.insert(stored.name.clone(), action),
                 // It was checked when it was imported, by an older release.
@@ -76,39 +131,36 @@ impl Brain {
                 }
             }
         }
-        let known = store.embeddings().await?.into_iter().collect();
-        let (brain, fresh) = tokio::task::spawn_blocking(move || {
+        let known = match hearing {
+            Hearing::OurOwn => store.embeddings().await?.into_iter().collect(),
+            Hearing::TheModels => HashMap::new(),
+        };
+        let (trained, fresh) = tokio::task::spawn_blocking(move || {
             let mut memory = Memory {
                 embedder: &embedder,
                 known,
                 fresh: Vec::new(),
             };
-            let library = Library::build(&embedder, &mut memory, &basis.sources);
             let classifier = match hearing {
                 Hearing::OurOwn => Some(classifier(&embedder, &mut memory, &actions)),
                 Hearing::TheModels => None,
             };
             let fresh = memory.fresh;
-            let brain = Self {
+            let trained = Self {
                 actions,
-                library,
                 classifier,
-                embedder,
-                basis,
+                stored,
             };
-            (brain, fresh)
+            (trained, fresh)
         })
         .await
         .map_err(|error| TurnError::Engine(error.to_string()))?;
         store.put_embeddings(&fresh).await?;
-        Ok(brain)
+        Ok(trained)
     }
+}
 
-    /// Whether building it from this would make it any different.
-    pub(crate) fn is_built_from(&self, basis: &Basis) -> bool {
-        self.basis == *basis
-    }
-
+impl Brain {
     /// What is laid down for turns in that environment.
     pub(crate) fn rules(&self, environment: Environment) -> Rules {
         let actions = self
@@ -130,7 +182,7 @@ fn classifier(
     memory: &mut Memory<'_>,
     actions: &BTreeMap<String, Action>,
 ) -> Classifier {
-    let trained = actions.values().map(|action| Trained {
+    let trained = actions.values().map(|action| intent::Trained {
         name: &action.name,
         examples: &action.examples,
         parameters: &action.parameters,

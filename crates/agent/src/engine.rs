@@ -24,6 +24,7 @@ use maitred_core::{
 use crate::{
     Codes,
     brain::{Brain, Hearing},
+    knowledge::library::Reader,
     model::{Model, ModelDelta, ModelError, Usage},
     prompt::{Prompt, prompt},
 };
@@ -55,6 +56,16 @@ pub(crate) struct Question {
     pub(crate) claims: Vec<(String, String)>,
     /// Where a visitor signs in, if the site said so.
     pub(crate) sign_in_url: Option<String>,
+}
+
+impl Question {
+    /// Who may read what is answered from.
+    pub(crate) fn reader(&self) -> Reader {
+        Reader {
+            standing: self.standing,
+            environment: self.environment,
+        }
+    }
 }
 
 /// A piece of a reply, whichever engine it comes from.
@@ -109,12 +120,11 @@ async fn ask(
 ) -> BoxStream<'static, Result<Piece, ModelError>> {
     let prepared = tokio::task::spawn_blocking(move || {
         let said = last_said(&question.transcript);
-        let found = if brain.library.is_empty() {
+        let known = brain.library.seen_by(question.reader());
+        let found = if known.is_empty() {
             Vec::new()
         } else {
-            brain
-                .library
-                .search(&said, &brain.embedder.embed(&said), PASSAGES)
+            known.search(&said, &brain.embedder.embed(&said), PASSAGES)
         };
         prompt(&brain, &question, &found)
     });

@@ -18,16 +18,25 @@ mod prompt;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use maitred_core::{event::Event, id::AgentId, scope::Owner};
+use maitred_core::{
+    assurance::Standing,
+    event::Event,
+    id::AgentId,
+    scope::{Environment, Owner},
+};
 use maitred_store::{Store, StoreError};
+use tokio::time::Instant;
 
 pub use crate::drive::TurnEnd;
+pub use crate::knowledge::library::Tried;
 use crate::{
     action::Runner,
-    brain::{Basis, Brain},
+    brain::{Brain, Growing},
     engine::{Engine, embed::Embedder},
+    knowledge::library::Reader,
 };
 
 /// Why a turn stopped. Its reader is the operator; the visitor gets a fixed sentence.
@@ -69,9 +78,18 @@ struct Inner {
     brains: Mutex<HashMap<AgentId, Arc<Slot>>>,
 }
 
-/// The brain of one agent, and the number of changes in the store that it has
-/// seen. Locked while it is built, so that everybody waits for one build.
-type Slot = tokio::sync::Mutex<Option<(i64, Arc<Brain>)>>;
+/// The brain of one agent. Locked while it is put together, so that everybody waits
+/// for it once.
+type Slot = tokio::sync::Mutex<Growing>;
+
+/// How long a turn waits for what its agent learned since the last one.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// And the first turn of all, for what it is about to learn.
+const FIRST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// For how long turns wait for whoever reads ahead of them.
+const READS_AHEAD: Duration = Duration::from_millis(200);
 
 impl Agent {
     /// Puts together what turns need.
@@ -88,7 +106,8 @@ impl Agent {
 
     /// Reads and embeds what an agent knows, so that the first visitor does not wait for it.
     pub async fn prepare(&self, agent: AgentId) -> Result<(), TurnError> {
-        self.brain(agent).await.map(|_| ())
+        while !self.brain_within(agent, Some(READS_AHEAD)).await?.1 {}
+        Ok(())
     }
 
     /// Whether that was asked for before.
@@ -100,8 +119,49 @@ impl Agent {
             .contains_key(&agent)
     }
 
+    /// What would be found for a question, by somebody who is proven so far.
+    pub async fn try_knowledge(
+        &self,
+        agent: AgentId,
+        question: String,
+        standing: Standing,
+        environment: Environment,
+        limit: usize,
+    ) -> Result<Vec<Tried>, TurnError> {
+        let brain = self.brain(agent).await?;
+        let reader = Reader {
+            standing,
+            environment,
+        };
+        let tried = tokio::task::spawn_blocking(move || {
+            let known = brain.library.seen_by(reader);
+            if known.is_empty() {
+                return Vec::new();
+            }
+            let found = known.search(&question, &brain.embedder.embed(&question), limit);
+            found.into_iter().map(Tried::from).collect()
+        });
+        tried
+            .await
+            .map_err(|error| TurnError::Engine(error.to_string()))
+    }
+
+    /// The embedding model, for whoever indexes what is known.
+    pub fn embedder(&self) -> &Arc<Embedder> {
+        &self.0.embedder
+    }
+
     /// What the agent knows, as of the last change in the store.
     async fn brain(&self, agent: AgentId) -> Result<Arc<Brain>, TurnError> {
+        Ok(self.brain_within(agent, None).await?.0)
+    }
+
+    /// And whether it knows all there is to know.
+    async fn brain_within(
+        &self,
+        agent: AgentId,
+        patience: Option<Duration>,
+    ) -> Result<(Arc<Brain>, bool), TurnError> {
         let store = &self.0.store;
         let slot = self
             .0
@@ -111,23 +171,16 @@ impl Agent {
             .entry(agent)
             .or_default()
             .clone();
-        let mut slot = slot.lock().await;
-        let changes = store.changes().await?;
-        if let Some((seen, brain)) = &*slot
-            && *seen == changes
-        {
-            return Ok(brain.clone());
-        }
-        let basis = Basis::read(store, agent).await?;
-        let brain = match &*slot {
-            Some((_, brain)) if brain.is_built_from(&basis) => brain.clone(),
-            Some(_) | None => {
-                let hearing = self.0.engine.hearing();
-                let embedder = self.0.embedder.clone();
-                Arc::new(Brain::build(store, embedder, hearing, basis).await?)
-            }
-        };
-        *slot = Some((changes, brain.clone()));
-        Ok(brain)
+        let mut growing = slot.lock().await;
+        let patience = patience.unwrap_or(if growing.is_new() {
+            FIRST_PATIENCE
+        } else {
+            PATIENCE
+        });
+        let (hearing, until) = (self.0.engine.hearing(), Instant::now() + patience);
+        let brain = growing
+            .brain(store, &self.0.embedder, hearing, agent, until)
+            .await?;
+        Ok((brain, growing.is_whole()))
     }
 }

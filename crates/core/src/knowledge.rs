@@ -156,7 +156,7 @@ impl FromStr for Readers {
 }
 
 /// Who may be answered from a source, and where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Audience {
     /// How far they must be proven.
     pub readers: Readers,

@@ -19,7 +19,7 @@ use maitred_core::{
     scope::{Environment, Scope},
 };
 use maitred_demo::{Shop, ShopConfig, help_pages, order_status_action, users};
-use maitred_store::{KeyTerms, Store, make_private_file};
+use maitred_store::{KeyTerms, NewPage, Store, make_private_file};
 use maitred_token::Algorithm;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -208,16 +208,19 @@ async fn bring_up_to_date(store: &Store, agent: AgentId, shop_url: &str) -> anyh
     {
         store.put_action(agent, &action.name, &definition).await?;
     }
-    let known = store.sources(agent).await?;
+    let known = store.sources(agent, None, 100).await?;
     for page in help_pages() {
         let url = format!("{shop_url}{}", page.path);
-        let is_known = known
-            .iter()
-            .any(|it| it.url == url && it.title == page.title && it.body == page.markdown);
-        if !is_known {
-            store
-                .put_source(agent, &url, page.title, page.markdown)
-                .await?;
+        match known.iter().find(|it| it.address == url) {
+            Some(source) => {
+                let page = NewPage::of(String::new(), url, page.title, page.markdown);
+                store.put_page(source.id, &page).await?;
+            }
+            None => {
+                store
+                    .put_source(agent, &url, page.title, page.markdown)
+                    .await?;
+            }
         }
     }
     Ok(())

@@ -135,6 +135,14 @@ impl Store {
         row.map(|(number,)| number).ok_or(NO_COUNTER)
     }
 
+    /// That, and [`Store::changes`], asked for at once.
+    pub async fn changes_and_knowledge(&self) -> Result<(i64, i64), StoreError> {
+        const SQL: &str = "
+            SELECT c.number, k.number FROM changes c, counters k
+            WHERE c.id = 1 AND k.name = 'knowledge'";
+        optional!(&self.db, (i64, i64), SQL)?.ok_or(NO_COUNTER)
+    }
+
     /// Adds a source, or takes up the one of that agent with that address. What is
     /// fetched is due at once.
     pub async fn add_source(

@@ -57,7 +57,7 @@ pub(crate) fn reply(brain: &Brain, question: &Question) -> Vec<Piece> {
 fn answer(brain: &Brain, question: &Question, text: &str) -> Vec<Piece> {
     let embedding = brain.embedder.embed(text);
     let Some(classifier) = &brain.classifier else {
-        return look_up(brain, text, &embedding);
+        return look_up(brain, question, text, &embedding);
     };
     let ranked = classifier.classify(text, &embedding);
     match ranked.best {
@@ -69,12 +69,12 @@ fn answer(brain: &Brain, question: &Question, text: &str) -> Vec<Piece> {
         Label::Intent(intent) if ranked.p >= RUN => {
             return match small_talk(intent, question) {
                 Some(sentence) => said(sentence, Vec::new()),
-                None => point_to_a_person(brain, text, &embedding),
+                None => point_to_a_person(brain, question, text, &embedding),
             };
         }
         Label::Action(_) | Label::Intent(_) | Label::None => (),
     }
-    look_up(brain, text, &embedding)
+    look_up(brain, question, text, &embedding)
 }
 
 /// The entries since the agent last said something, or a turn was closed.
@@ -215,9 +215,15 @@ fn small_talk(intent: Intent, question: &Question) -> Option<String> {
 }
 
 /// How to reach a person is knowledge of the site's, if anybody's.
-fn point_to_a_person(brain: &Brain, text: &str, embedding: &Embedding) -> Vec<Piece> {
+fn point_to_a_person(
+    brain: &Brain,
+    question: &Question,
+    text: &str,
+    embedding: &Embedding,
+) -> Vec<Piece> {
     const NOBODY: &str = "I can't bring a person into this chat.";
-    let found = brain.library.search(text, embedding, 1).into_iter().next();
+    let known = brain.library.seen_by(question.reader());
+    let found = known.search(text, embedding, 1).into_iter().next();
     match found.filter(|found| found.band != Band::Unknown) {
         Some(found) => {
             let quote = extract(embedding, &found.passage.text, &brain.embedder);
@@ -229,8 +235,9 @@ fn point_to_a_person(brain: &Brain, text: &str, embedding: &Embedding) -> Vec<Pi
 }
 
 /// Answers from knowledge: in full, with a pointer, or not at all.
-fn look_up(brain: &Brain, text: &str, embedding: &Embedding) -> Vec<Piece> {
-    let Some(found) = brain.library.search(text, embedding, 1).into_iter().next() else {
+fn look_up(brain: &Brain, question: &Question, text: &str, embedding: &Embedding) -> Vec<Piece> {
+    let known = brain.library.seen_by(question.reader());
+    let Some(found) = known.search(text, embedding, 1).into_iter().next() else {
         return said(unknown(), Vec::new());
     };
     let citation = found.passage.citation.clone();

@@ -47,10 +47,15 @@ impl KnowledgeCommand {
                     .print(fields! { source: source.to_string(), url: url })
             }
             Self::List { place } => {
-                let sources = place.data.open().await?.sources(place.agent).await?;
+                let sources = place
+                    .data
+                    .open()
+                    .await?
+                    .sources(place.agent, None, 1_000)
+                    .await?;
                 let list = sources
                     .iter()
-                    .map(|it| fields! { source: it.id.to_string(), title: it.title, url: it.url })
+                    .map(|it| fields! { source: it.id.to_string(), title: it.title, url: it.address })
                     .collect();
                 let none = "there is no page yet; `maitred knowledge add FILE` adds one";
                 place.data.print_list(list, none)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use maitred_core::id::SourceId;
+use maitred_core::id::{AgentId, SourceId};
 
 use super::{Counts, count, lock, next_number};
 use crate::{
@@ -228,18 +228,19 @@ impl Store {
         Ok(passages.collect())
     }
 
-    /// How many passages of an agent are yet to be embedded, and pages to be cut: as
-    /// far as this many, which is enough to know that it is much.
+    /// Of which sources of an agent how much is yet to be done, in passages (of a page
+    /// that is yet to be cut: about); not much more than `at_most` of each is counted.
     pub async fn to_index(
         &self,
-        agent: maitred_core::id::AgentId,
+        agent: AgentId,
         at_most: i64,
     ) -> Result<Vec<(SourceId, i64)>, StoreError> {
         const SQL: &str = "
             SELECT s.id, (SELECT count(*) FROM (
                     SELECT 1 FROM passages WHERE source_id = s.id AND vectors IS NULL LIMIT $2
-                ) AS a) + (SELECT count(*) FROM (
-                    SELECT 1 FROM pages WHERE source_id = s.id AND cut_by IS NULL LIMIT $2
+                ) AS a) + (SELECT CAST(coalesce(sum(n), 0) AS BIGINT) FROM (
+                    SELECT 1 + length(body) / 600 AS n FROM pages
+                    WHERE source_id = s.id AND cut_by IS NULL LIMIT $2
                 ) AS p) AS n
             FROM sources s WHERE s.agent_id = $1";
         let rows = all!(&self.db, (String, i64), SQL, agent.to_string(), at_most)?;

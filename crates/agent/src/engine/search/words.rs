@@ -12,20 +12,20 @@ const LENGTH_PENALTY: f32 = 0.75;
 /// An inverted index: which word is how often in which passage.
 #[derive(Default)]
 pub(super) struct Words {
-    postings: HashMap<String, Vec<Posting>>,
+    postings: HashMap<Box<str>, Vec<Posting>>,
     lengths: Vec<f32>,
     total_length: f32,
 }
 
 struct Posting {
-    passage: usize,
+    passage: u32,
     count: f32,
 }
 
 impl Words {
     /// Adds the next passage, given in parts.
     pub(super) fn add(&mut self, parts: &[&str]) {
-        let passage = self.lengths.len();
+        let passage = u32::try_from(self.lengths.len()).unwrap_or(u32::MAX);
         let mut counts: HashMap<String, f32> = HashMap::new();
         for word in parts.iter().flat_map(|part| stems(part)) {
             *counts.entry(word).or_default() += 1.0;
@@ -33,7 +33,7 @@ impl Words {
         let length = counts.values().sum();
         for (word, count) in counts {
             self.postings
-                .entry(word)
+                .entry(word.into())
                 .or_default()
                 .push(Posting { passage, count });
         }
@@ -41,21 +41,36 @@ impl Words {
         self.total_length += length;
     }
 
-    /// The score of each passage for a question, in the order they were added.
-    pub(super) fn scores(&self, query: &str) -> Vec<f32> {
-        let mut scores = vec![0.0; self.lengths.len()];
+    /// The score of each passage for a question, in the order they were added, shard
+    /// after shard. How rare a word is counts in all of these together.
+    pub(super) fn scores(shards: &[&Self], query: &str) -> Vec<f32> {
+        let n_passages = shards.iter().map(|shard| shard.lengths.len()).sum();
+        let total_length: f32 = shards.iter().map(|shard| shard.total_length).sum();
+        let mut scores = vec![0.0; n_passages];
+        let n_passages = as_f32(n_passages);
         let mut words = stems(query);
         words.sort_unstable();
         words.dedup();
-        let n_passages = as_f32(self.lengths.len());
-        for postings in words.iter().filter_map(|word| self.postings.get(word)) {
-            let n_with = as_f32(postings.len());
+        for word in &words {
+            let postings = || {
+                let mut start = 0;
+                shards.iter().filter_map(move |shard| {
+                    let first = start;
+                    start += shard.lengths.len();
+                    Some((first, *shard, shard.postings.get(word.as_str())?))
+                })
+            };
+            let n_with = as_f32(postings().map(|(.., postings)| postings.len()).sum());
             let rarity = (1.0 + (n_passages - n_with + 0.5) / (n_with + 0.5)).ln();
-            for &Posting { passage, count } in postings {
-                let relative_length = self.lengths[passage] * n_passages / self.total_length;
-                let damping =
-                    SATURATION * (1.0 - LENGTH_PENALTY + LENGTH_PENALTY * relative_length);
-                scores[passage] += rarity * count * (SATURATION + 1.0) / (count + damping);
+            for (first, shard, postings) in postings() {
+                for &Posting { passage, count } in postings {
+                    let passage = passage as usize;
+                    let relative_length = shard.lengths[passage] * n_passages / total_length;
+                    let damping =
+                        SATURATION * (1.0 - LENGTH_PENALTY + LENGTH_PENALTY * relative_length);
+                    scores[first + passage] +=
+                        rarity * count * (SATURATION + 1.0) / (count + damping);
+                }
             }
         }
         scores
@@ -117,9 +132,32 @@ mod tests {
         words.add(&["the invoice"]);
         words.add(&["the order"]);
 
-        let scores = words.scores("the invoices the");
+        let scores = Words::scores(&[&words], "the invoices the");
 
         assert!(scores[1] > 5.0 * scores[2], "{scores:?}");
-        assert!((scores[2] - words.scores("the")[2]).abs() < 1e-6);
+        assert!((scores[2] - Words::scores(&[&words], "the")[2]).abs() < 1e-6);
+    }
+
+    #[test]
+    fn words_count_alike_however_passages_are_put_together() {
+        let texts = [
+            "the order ships",
+            "the invoice",
+            "the order",
+            "an order of orders",
+        ];
+        let (mut all, mut one, mut other) = Default::default();
+        for text in texts {
+            Words::add(&mut all, &[text]);
+        }
+        Words::add(&mut one, &[texts[0]]);
+        for text in &texts[1..] {
+            Words::add(&mut other, &[text]);
+        }
+
+        let together = Words::scores(&[&all], "the orders");
+        let apart = Words::scores(&[&one, &other], "the orders");
+
+        assert_eq!(together, apart);
     }
 }
