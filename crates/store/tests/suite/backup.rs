@@ -335,7 +335,8 @@ async fn r10_what_is_no_sound_backup_is_not_restored() {
     let mut bytes = std::fs::read(store.path("backup")).unwrap();
     std::fs::write(store.path("half"), &bytes[..bytes.len() / 2]).unwrap();
     let middle = bytes.len() / 2;
-    bytes[middle..middle + 2048].fill(0x5a);
+    // Two pages' length, so that one is hit where it says what it is.
+    bytes[middle..middle + 8192].fill(0x5a);
     std::fs::write(store.path("bent"), &bytes).unwrap();
     std::fs::copy(store.path("backup"), store.path("fewer")).unwrap();
     let mut fewer = opened(&store.path("fewer")).await;
