@@ -54,7 +54,7 @@ export class Identity {
     parts.others.onLeft = (contact) => void this.#leftElsewhere(contact);
     parts.others.onIs = (contact) => void this.#namedElsewhere(contact);
     this.#exchange = new Exchange(parts);
-    this.#renewal = new Renewal(() => parts.api.now(), () => void this.identify("renew").catch(() => undefined));
+    this.#renewal = new Renewal(() => parts.api.now(), () => this.#renew());
   }
 
   get visit(): Visit | null {
@@ -95,6 +95,12 @@ export class Identity {
   async recheck(): Promise<void> {
     await this.identify("start").catch(() => undefined);
     await this.#chain;
+  }
+
+  /** The browser has a network again: what could not be done without is tried once more. */
+  async connected(): Promise<void> {
+    const { name } = this.parts.store.state.phase;
+    if (name === "failed" || name === "expired") await this.retry();
   }
 
   /** The window was opened: somebody needs a session now. */
@@ -179,6 +185,12 @@ export class Identity {
     this.#lock({ name: "connecting", named: false });
     await this.#anonymous(this.#era).catch(() => undefined);
     return this.#visit;
+  }
+
+  /** Without a network no page can say who is there, which is no word against the session at hand. */
+  #renew(): void {
+    if (this.parts.store.state.online) void this.identify("renew").catch(() => undefined);
+    else this.#renewal.at(null);
   }
 
   async #follow(answer: Answer, reason: Reason, era: number): Promise<void> {

@@ -84,7 +84,7 @@ function watchWindow(chat: Chat): void {
   const online = () => {
     chat.store.dispatch({ type: "online", online: navigator.onLine });
     if (!navigator.onLine) return;
-    if (chat.store.state.phase.name === "failed") quietly(chat.identity.retry());
+    quietly(chat.identity.connected());
     chat.hearing.wake();
   };
   addEventListener("online", online);

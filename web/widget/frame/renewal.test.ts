@@ -65,6 +65,42 @@ describe("a token that runs out, S2", () => {
     expect(someone.phase).toBe("live");
     expect(someone.events("identify_failed")).toMatchObject([{ code: "keys_unavailable" }]);
   });
+
+  it("waits for the network: a page that cannot ask its server has not said that nobody is there", async () => {
+    server.renewsAfter = 1;
+    const someone = tab();
+    await someone.logsIn(SARAH);
+    await someone.chat.send("hello");
+    await someone.until(() => someone.words.length === 2);
+    someone.asked.length = 0;
+    let turns = 0;
+    someone.page = () => ({ kind: "unavailable", message: "getToken failed: no network" });
+
+    someone.chat.store.dispatch({ type: "online", online: false });
+    await expect.poll(() => ++turns, { interval: 20 }).toBeGreaterThan(20);
+    expect([someone.phase, someone.asked]).toEqual(["live", []]);
+    someone.page = () => ({ kind: "token", token: SARAH });
+    someone.chat.store.dispatch({ type: "online", online: true });
+
+    await expect.poll(() => someone.asked).toContain("renew");
+    expect(someone.phase).toBe("live");
+    expect(someone.events("identify_failed")).toEqual([]);
+  });
+
+  it("is tried once more when the network is back, where the page could not say who is there", async () => {
+    server.renewsAfter = 1;
+    const someone = tab();
+    await someone.logsIn(SARAH);
+    await someone.chat.send("hello");
+    await someone.until(() => someone.words.length === 2);
+    someone.page = () => ({ kind: "unavailable", message: "getToken failed: no network" });
+    await someone.until(() => someone.phase === "expired");
+    someone.page = () => ({ kind: "token", token: SARAH });
+
+    await someone.chat.identity.connected();
+
+    await someone.until(() => someone.phase === "live" && someone.words.length === 2);
+  });
 });
 
 describe("a session that ended", () => {
