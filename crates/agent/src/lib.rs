@@ -12,6 +12,7 @@ mod brain;
 mod drive;
 pub mod engine;
 pub mod knowledge;
+mod memory;
 pub mod model;
 mod prompt;
 

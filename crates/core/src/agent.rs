@@ -36,6 +36,18 @@ pub struct Settings {
     pub enforcement: Enforcement,
     /// Whether sessions are bound to a key of the browser.
     pub proof_of_possession: ProofOfPossession,
+    /// Whether contacts are remembered between conversations.
+    pub remembering: Remembering,
+}
+
+/// Whether an agent remembers contacts between conversations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Remembering {
+    /// Yes: what they said of themselves, and what it was about.
+    #[default]
+    On,
+    /// No; and what was noted before is not used.
+    Off,
 }
 
 /// Whether a visitor may chat without a token (rule E1).

@@ -109,6 +109,10 @@ id!(
     CallId, "call"
 );
 id!(
+    /// Names something that is remembered of a contact: `mem_0197f6…`.
+    MemoryId, "mem"
+);
+id!(
     /// Names a conversation's coming along at a sign-in: `mrg_0197f6…`.
     MergeId, "mrg"
 );

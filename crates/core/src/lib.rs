@@ -21,6 +21,7 @@ pub mod event;
 pub mod id;
 pub mod identity;
 pub mod knowledge;
+pub mod memory;
 pub mod message;
 pub mod policy;
 pub mod scope;

@@ -45,6 +45,9 @@ const LOOK_FOR_CHANGES: Duration = Duration::from_millis(500);
 /// How often what counts for nothing any more is forgotten.
 const TIDY_UP: Duration = Duration::from_secs(600);
 
+/// How often it is looked for conversations that are over.
+const REMEMBER: Duration = Duration::from_secs(60);
+
 /// What every request can reach. Cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Handles>);
@@ -78,6 +81,8 @@ pub struct Handles {
     pub(crate) tasks: Tasks,
     /// Lets this node look now for what was written.
     look: Notify,
+    /// Lets this node look now at conversations that are over.
+    over: Notify,
     /// How far events had come when it was last asked.
     pub(crate) positions: Positions,
 }
@@ -142,6 +147,7 @@ impl App {
             mailer,
             tasks,
             look: Notify::new(),
+            over: Notify::new(),
             positions: Positions::default(),
         }));
         nodes::take_up(&app).await?;
@@ -152,6 +158,7 @@ impl App {
         app.follow_changes().await?;
         app.fold_older_messages();
         app.tidy();
+        app.remember();
         Ok(app)
     }
 
@@ -246,6 +253,32 @@ impl App {
                 }
             }
         });
+    }
+
+    /// Looks now and then at conversations that are over, for what to remember of their
+    /// contacts.
+    fn remember(&self) {
+        let app = self.clone();
+        let stopping = self.tasks.stopping();
+        self.tasks.spawn(async move {
+            let mut tick = tokio::time::interval(REMEMBER);
+            tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = tick.tick() => (),
+                    () = app.over.notified() => (),
+                    () = stopping.cancelled() => return,
+                }
+                if let Err(error) = app.agent.remember().await {
+                    tracing::warn!(error = %Causes(&error), "nothing is remembered of conversations that are over");
+                }
+            }
+        });
+    }
+
+    /// A conversation is over: what is to be remembered of it need not wait.
+    pub(crate) fn is_over(&self) {
+        self.over.notify_one();
     }
 
     /// Something was written here that is kept warm, or that other nodes must know

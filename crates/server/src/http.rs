@@ -27,7 +27,7 @@ use axum::{
 use self::{
     conversations::{status, transcript},
     operator::{
-        agents, api_keys, audit, contacts, keys, merges, policy, test_identities, tokens,
+        agents, api_keys, audit, contacts, keys, memory, merges, policy, test_identities, tokens,
         verifications,
     },
 };
@@ -143,6 +143,11 @@ fn routes() -> Router<App> {
         .route(
             "/api/agents/{agent}/contacts/changes",
             get(contacts::changes),
+        )
+        .route("/api/agents/{agent}/contacts/memory", get(memory::list))
+        .route(
+            "/api/agents/{agent}/environments/{environment}/memories/{memory}",
+            patch(memory::change).delete(memory::forget),
         )
         .route("/api/agents/{agent}/contacts/export", get(contacts::export))
         .route(

@@ -6,7 +6,7 @@
 use std::{fmt, str::FromStr};
 
 use maitred_core::{
-    agent::{Enforcement, Origin, ProofOfPossession, Settings},
+    agent::{Enforcement, Origin, ProofOfPossession, Remembering, Settings},
     claims::{ClaimFor, ClaimName},
     policy::{Leeway, MaxLifetime},
 };
@@ -20,6 +20,7 @@ pub(crate) struct Change {
     pub(crate) sign_in_url: Option<Option<SignInUrl>>,
     pub(crate) enforcement: Option<Enforcement>,
     pub(crate) proof_of_possession: Option<ProofOfPossession>,
+    pub(crate) remembering: Option<Remembering>,
     pub(crate) tokens: TokenChange,
     /// Claims, and for whom they are to be.
     pub(crate) claims: Vec<(ClaimName, ClaimFor)>,
@@ -71,6 +72,7 @@ impl Change {
         settings.proof_of_possession = self
             .proof_of_possession
             .unwrap_or(settings.proof_of_possession);
+        settings.remembering = self.remembering.unwrap_or(settings.remembering);
         if let Some(origins) = self.origins {
             settings.origins = origins;
         }

@@ -24,6 +24,7 @@ mod api {
     mod operator_agents;
     mod operator_contacts;
     mod operator_keys;
+    mod operator_memory;
     mod operator_tokens;
     mod operator_verifications;
     mod pages;

@@ -17,6 +17,7 @@ use crate::{
     Store, StoreError,
     db::Tx,
     entries::{TurnMark, title_of},
+    memory::QUIET_FOR,
     row::{BodyJson, LastMessageJson, author, kind, parsed, to_json},
 };
 
@@ -37,7 +38,7 @@ macro_rules! update {
             "UPDATE conversations SET updated_at = $2, last_entry = last_entry + 1,
                 title = coalesce(title, $3), last_message = coalesce($4, last_message),
                 visitor_spoke_at = coalesce($5, visitor_spoke_at), unread = unread + $6,
-                turn_since = $7, turn_node = ",
+                memory_due_at = coalesce(memory_due_at, $16), turn_since = $7, turn_node = ",
             $node,
             " WHERE id = $1 AND owner IS NOT NULL AND ",
             $condition
@@ -172,6 +173,7 @@ impl Store {
                     .bind(message.map(|it| author(it.by)))
                     .bind(message.map(|it| fold(&it.text)))
                     .bind($last)
+                    .bind(by_visitor.map(|_| (now + QUIET_FOR).as_microsecond()))
             };
         }
         // All rows: the text runs to its end only if it is read to its end.

@@ -22,6 +22,7 @@ use crate::{
     append::If,
     db::{Tx, all, execute, optional_in},
     events::{Of, number_event},
+    memory::QUIET_FOR,
     nodes::TurnRow,
     row::{BodyJson, LastMessageJson, author, json, kind, parsed, time, to_json},
     status::conversation_in,
@@ -428,8 +429,10 @@ impl Store {
             UPDATE conversations SET last_entry = $2, title = coalesce(title, $3),
                 last_message = coalesce($4, last_message),
                 visitor_spoke_at = coalesce($5, visitor_spoke_at), turn_since = $6,
-                unread = unread + $7, closed_at = $8, turn_node = $9
+                unread = unread + $7, closed_at = $8, turn_node = $9,
+                memory_due_at = coalesce(memory_due_at, $10)
             WHERE id = $1";
+        let quiet_at = (self.clock.now() + QUIET_FOR).as_microsecond();
         let now = self.clock.now().as_microsecond();
         let running = turn == TurnMark::Running;
         execute!(
@@ -448,6 +451,7 @@ impl Store {
                 .node
                 .as_deref()
                 .filter(|it| running && !it.is_empty()),
+            place.visitor_spoke.then_some(quiet_at),
         )?;
         Ok(())
     }

@@ -39,6 +39,7 @@ mod keyed;
 mod keys;
 mod knowledge;
 mod marks;
+mod memory;
 mod merge;
 mod nodes;
 mod notices;
@@ -80,6 +81,7 @@ pub use knowledge::{
     Source, SourceChange, SourcePage, Unembedded, Validators, Work,
 };
 pub use marks::LoggedOut;
+pub use memory::ToRemember;
 pub use merge::Before;
 pub use nodes::{NodeRow, TurnPlace};
 pub use notices::Notice;
@@ -88,7 +90,7 @@ pub use open::{Location, Store};
 pub use page::{Cursor, NotACursor, Page};
 pub use passphrase::{ParseWrappedError, WrappedMasterKey};
 pub use person::{
-    Erased, Person, PersonsChange, PersonsConversation, PersonsEntry, PersonsRating,
+    Erased, Person, PersonsChange, PersonsConversation, PersonsEntry, PersonsMemory, PersonsRating,
     PersonsSession, PersonsVerification, ProvenOnce,
 };
 pub use seal::MasterKey;

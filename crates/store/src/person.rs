@@ -31,8 +31,8 @@ use crate::{
 };
 
 pub use export::{
-    Person, PersonsChange, PersonsConversation, PersonsEntry, PersonsRating, PersonsSession,
-    PersonsVerification, ProvenOnce,
+    Person, PersonsChange, PersonsConversation, PersonsEntry, PersonsMemory, PersonsRating,
+    PersonsSession, PersonsVerification, ProvenOnce,
 };
 
 /// What was erased. The contact's id is not among it: it names nobody any more.

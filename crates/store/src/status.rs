@@ -60,7 +60,11 @@ impl Store {
     ) -> Result<Option<Changed>, StoreError> {
         const TITLE: &str = "
             UPDATE conversations SET given_title = $2, given_title_search = $3 WHERE id = $1";
-        const CLOSED: &str = "UPDATE conversations SET closed_at = $2 WHERE id = $1";
+        // Over: what is to be remembered of it need not wait until it has been quiet.
+        const CLOSED: &str = "
+            UPDATE conversations SET closed_at = $2,
+                memory_due_at = CASE WHEN memory_due_at > $2 THEN $2 ELSE memory_due_at END
+            WHERE id = $1";
         let mut tx = self.begin().await?;
         let Some(before) = taken(&mut tx, owner, id).await? else {
             return Ok(None);

@@ -13,6 +13,7 @@ use crate::{
     Store, StoreError,
     audit::Audited,
     db::{Tx, all, execute, optional_in},
+    memory::forget_conversation,
     row::{parsed, time},
 };
 
@@ -233,6 +234,7 @@ impl Store {
         execute!(tx, COPY, whole.as_str(), apart_text.as_str(), now)?;
         execute!(tx, ENTRIES, whole.as_str(), apart_text.as_str(), moved_at)?;
         execute!(tx, REST, whole.as_str())?;
+        forget_conversation(tx, id).await?;
         execute!(
             tx,
             MERGE,

@@ -26,6 +26,7 @@ mod suite {
     mod keys;
     mod knowledge;
     mod marks;
+    mod memory;
     mod merge;
     mod new_keys;
     mod nodes;

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Subcommand;
 use maitred_core::{
     contact::{Contact, ContactChange, Subject},
-    id::MergeId,
+    id::{MemoryId, MergeId},
+    memory::Memory,
 };
 use maitred_store::{Merge, Store, Undone};
 use serde_json::{Map, Value, json};
@@ -36,6 +37,18 @@ pub(crate) enum ContactCommand {
     Changes {
         #[command(flatten)]
         whom: Whom,
+    },
+    /// List what the agent remembers of one contact between conversations
+    Memory {
+        #[command(flatten)]
+        whom: Whom,
+    },
+    /// Forget one thing that the agent remembers
+    Forget {
+        /// Its id: `mem_…`
+        memory: MemoryId,
+        #[command(flatten)]
+        place: Where,
     },
     /// Log somebody out everywhere: end their sessions, refuse the tokens made up to now
     Logout {
@@ -115,6 +128,15 @@ impl ContactCommand {
                     .data
                     .print_list(list, "no token changed anything about them so far")
             }
+            Self::Memory { whom } => {
+                let store = open(&whom.place).await?;
+                let contact = contact(&store, &whom.place, &whom.subject).await?;
+                let memories = store.memories(whom.place.scope(), contact.id).await?;
+                let list = memories.into_iter().map(memory_line).collect();
+                let none = "nothing is remembered of them yet; a conversation is looked at when it is closed, or quiet for 30 minutes";
+                whom.place.data.print_list(list, none)
+            }
+            Self::Forget { memory, place } => forget(&place, memory).await,
             Self::Logout { whom } => whom.log_out().await,
             Self::Export { whom } => whom.export().await,
             Self::Erase { whom, yes } => whom.erase(yes).await,
@@ -190,6 +212,26 @@ impl Whom {
             self.subject
         ))
     }
+}
+
+fn memory_line(memory: Memory) -> Fields {
+    fields! {
+        memory: memory.id.to_string(),
+        kind: memory.kind.as_str(),
+        text: memory.text.to_string(),
+        noted_by: memory.noted_by.as_str(),
+        noted_at: memory.noted_at.to_string(),
+    }
+}
+
+async fn forget(place: &Where, memory: MemoryId) -> anyhow::Result<ExitCode> {
+    let store = open(place).await?;
+    if !store.forget_memory(place.scope(), memory).await? {
+        bail!(
+            "nothing is remembered as `{memory}` here\nhint: `maitred contact memory` lists what is remembered of somebody"
+        );
+    }
+    place.data.say(&format!("`{memory}` is forgotten"))
 }
 
 /// The store, if there is such an agent in it.

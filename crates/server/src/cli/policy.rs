@@ -2,7 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use maitred_core::{
-    agent::Settings,
+    agent::{Remembering, Settings},
     claims::{ClaimFor, ClaimName, parse_claim_for, parse_claim_kept},
     policy::{Leeway, MaxLifetime},
 };
@@ -35,6 +35,9 @@ pub(super) struct PolicyArgs {
     /// Whether a member of staff may act as a user (`act`)
     #[arg(long, value_name = "WHETHER", value_parser = either("allowed", "refused"))]
     actors: Option<bool>,
+    /// Whether contacts are remembered between conversations
+    #[arg(long, value_name = "SWITCH", value_parser = either("on", "off"))]
+    memory: Option<bool>,
     /// For whom a claim is, like `plan=agent`: `agent` (the model may see it), `actions` or `none`
     /// (dropped); repeatable
     #[arg(long = "claim", value_name = "CLAIM=WHOM", value_parser = parse_claim_for)]
@@ -57,6 +60,10 @@ impl PolicyArgs {
                 one_time: self.one_time_tokens,
                 actors_allowed: self.actors,
             },
+            remembering: self.memory.map(|on| match on {
+                true => Remembering::On,
+                false => Remembering::Off,
+            }),
             claims: self.claims,
             stored_claims: self.store_claims,
             ..Change::default()
@@ -87,6 +94,7 @@ pub(super) fn shown(settings: &Settings) -> Fields {
         issuer: required(tokens.issuer_required),
         one_time_tokens: whether(tokens.one_time, "on", "off"),
         actors: whether(tokens.actors_allowed, "allowed", "refused"),
+        memory: whether(settings.remembering == Remembering::On, "on", "off"),
         claims: claims,
         stored_claims: stored,
     }

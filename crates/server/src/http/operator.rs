@@ -16,6 +16,7 @@ pub(super) mod api_keys;
 pub(super) mod audit;
 pub(super) mod contacts;
 pub(super) mod keys;
+pub(super) mod memory;
 pub(super) mod merges;
 pub(super) mod policy;
 pub(super) mod test_identities;

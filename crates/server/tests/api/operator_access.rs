@@ -19,7 +19,7 @@ use super::{
 /// A path in which everything is named: this agent, and things there are none of.
 fn path_of(route: &Route, agent: &str) -> String {
     let whose = match route.path.rsplit('/').next() {
-        Some("contacts" | "changes" | "export") => "?subject=42",
+        Some("contacts" | "changes" | "export" | "memory") => "?subject=42",
         _ => "",
     };
     let path = route
@@ -36,6 +36,7 @@ fn path_of(route: &Route, agent: &str) -> String {
         )
         .replace("{test_identity}", "nobody")
         .replace("{api_key}", "apk_00000000000000000000000000000099")
+        .replace("{memory}", "mem_00000000000000000000000000000099")
         .replace("{merge}", "mrg_00000000000000000000000000000099")
         .replace("{key}", "key_00000000000000000000000000000099");
     path + whose
@@ -60,6 +61,7 @@ fn body_of(route: &Route) -> Option<Value> {
         }
         ("POST", "/api/agents" | "/api/api-keys") => Some(json!({ "name": "mine" })),
         ("PUT", path) if path.ends_with("/origins") => Some(json!({ "origins": [] })),
+        ("PATCH", path) if path.ends_with("/memories/{memory}") => Some(json!({ "text": "x" })),
         ("PATCH", path) if path.ends_with("/policy") => Some(json!({ "enforcement": "report" })),
         ("POST", path) if path.ends_with("/tokens/check") => Some(json!({ "token": "a.b.c" })),
         (method, path) => panic!("say what a good request to {method} {path} carries"),
@@ -130,7 +132,7 @@ async fn d1_with_a_key_for_one_agent_another_agent_does_not_exist() {
         assert_eq!(answer.error(), tries("nonsense").await.error(), "{route:?}");
         // There is nothing by that id; `operator_contacts`, `operator_keys` and
         // `test_identities` find one's own.
-        if ["{merge}", "{key}", "{test_identity}", "/export"]
+        if ["{memory}", "{merge}", "{key}", "{test_identity}", "/export"]
             .iter()
             .any(|id| route.path.contains(id))
         {

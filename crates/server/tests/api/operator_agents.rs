@@ -37,6 +37,7 @@ async fn an_operator_makes_an_agent_and_finds_it() {
         "policy": {
           "claims": {},
           "enforcement": "report",
+          "memory": true,
           "proof_of_possession": "when_available",
           "sign_in_url": null,
           "stored_claims": {},
@@ -58,6 +59,7 @@ async fn an_operator_makes_an_agent_and_finds_it() {
         "policy": {
           "claims": {},
           "enforcement": "optional",
+          "memory": true,
           "proof_of_possession": "when_available",
           "sign_in_url": null,
           "stored_claims": {},
@@ -264,6 +266,7 @@ async fn everything_of_a_policy_is_read_back_as_it_was_set() {
         "enforcement": "required",
         "proof_of_possession": "off",
         "sign_in_url": "https://shop.example/staging",
+        "memory": false,
         "tokens": {
             "leeway": 0,
             "max_lifetime": 86_400,

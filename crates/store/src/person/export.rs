@@ -46,6 +46,8 @@ pub struct Person {
     pub sessions: Vec<PersonsSession>,
     /// The addresses they proved by a one-time code.
     pub addresses: Vec<ProvenOnce>,
+    /// What the agent remembers of them between conversations.
+    pub memory: Vec<PersonsMemory>,
     /// Their conversations.
     pub conversations: Vec<PersonsConversation>,
     /// What came of the tokens that named them.
@@ -71,6 +73,21 @@ impl From<ContactChange> for PersonsChange {
             fields: change.fields,
         }
     }
+}
+
+/// Something that is remembered.
+#[derive(Debug, Serialize)]
+pub struct PersonsMemory {
+    /// `fact`, `topic` or `open`.
+    pub kind: String,
+    /// In words.
+    pub text: String,
+    /// Where it was said.
+    pub conversation: Option<String>,
+    /// `agent` or `operator`.
+    pub noted_by: String,
+    /// When it was noted.
+    pub noted_at: Timestamp,
 }
 
 /// A session of one page load.
@@ -185,6 +202,7 @@ impl Store {
             seen_at: contact.seen_at,
             sessions: Vec::new(),
             addresses: Vec::new(),
+            memory: memory_of(&mut tx, id).await?,
             conversations: Vec::new(),
             verifications: self.verifications_of(&mut tx, scope, subject).await?,
         };
@@ -234,6 +252,26 @@ async fn changes_of(tx: &mut Tx, id: ContactId) -> Result<Vec<PersonsChange>, St
     let rows = all_in!(tx, ChangeRow, CHANGES, id.to_string())?;
     let changes = rows.into_iter().map(ContactChange::try_from);
     changes.map(|it| it.map(Into::into)).collect()
+}
+
+async fn memory_of(tx: &mut Tx, id: ContactId) -> Result<Vec<PersonsMemory>, StoreError> {
+    const SQL: &str = "
+        SELECT kind, text, conversation_id, noted_by, noted_at FROM memories
+        WHERE contact_id = $1 ORDER BY noted_at, id";
+    type Row = (String, String, Option<String>, String, i64);
+    let rows = all_in!(tx, Row, SQL, id.to_string())?;
+    let memories = rows
+        .into_iter()
+        .map(|(kind, text, conversation, noted_by, at)| {
+            Ok(PersonsMemory {
+                kind,
+                text,
+                conversation,
+                noted_by,
+                noted_at: time(at, "memories", "noted_at")?,
+            })
+        });
+    memories.collect()
 }
 
 #[derive(sqlx::FromRow)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use maitred_core::{
-    agent::{Enforcement, Origin, ProofOfPossession, Settings},
+    agent::{Enforcement, Origin, ProofOfPossession, Remembering, Settings},
     claims::{ClaimFor, ClaimName, ClaimPolicy, ClaimPolicyError},
     policy::{Leeway, MaxLifetime, TokenPolicy},
 };
@@ -37,6 +37,8 @@ pub(crate) struct SettingsJson {
     kept_claims: BTreeMap<String, bool>,
     #[serde(default)]
     proof_of_possession: ProofOfPossessionJson,
+    #[serde(default)]
+    memory_off: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -96,6 +98,7 @@ impl From<&Settings> for SettingsJson {
                 .map(|(name, kept)| (name.to_string(), kept))
                 .collect(),
             proof_of_possession: settings.proof_of_possession.into(),
+            memory_off: settings.remembering == Remembering::Off,
         }
     }
 }
@@ -130,6 +133,10 @@ impl TryFrom<SettingsJson> for Settings {
             claims: claims(json.claims, json.kept_claims).map_err(|_| corrupt())?,
             enforcement: json.enforcement.into(),
             proof_of_possession: json.proof_of_possession.into(),
+            remembering: match json.memory_off {
+                true => Remembering::Off,
+                false => Remembering::On,
+            },
         })
     }
 }

@@ -38,6 +38,9 @@ pub(in crate::http) async fn change(
     let store = app.store.clone();
     let change = async move { store.change_conversation(owner, id, changes).await };
     let conversation = done(&app, owner, change).await?;
+    if conversation.closed_at.is_some() {
+        app.is_over();
+    }
     Ok(Json(conversation.into()))
 }
 

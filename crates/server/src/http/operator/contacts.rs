@@ -72,6 +72,16 @@ pub(in crate::http) struct Whose {
     subject: String,
 }
 
+impl Whose {
+    pub(super) fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    pub(super) fn subject(&self) -> Result<Subject, BadSetting> {
+        parsed(&self.subject)
+    }
+}
+
 fn parsed(subject: &str) -> Result<Subject, BadSetting> {
     let parsed = subject.parse();
     parsed.map_err(|error| BadSetting::new("subject", error))

@@ -19,7 +19,8 @@ use serde_json::Value;
 
 pub(crate) use self::{
     contacts::{
-        ContactChangeView, ContactView, ErasedView, LogOut, LoggedOutView, MergeView, UndoneView,
+        ContactChangeView, ContactView, ErasedView, LogOut, LoggedOutView, MemoryPatch, MemoryView,
+        MergeView, UndoneView,
     },
     keys::{BroughtKey, CreatedKey, ImportedKey, KeyView, NewKey, RetiredKey},
     policy::{Origins, Policy, PolicyPatch},

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use maitred_core::{
     claims::ClaimPolicy,
     contact::{Contact, ContactChange, FieldChange, Record},
-    id::{ContactId, ConversationId, KeyId, MergeId},
+    id::{ContactId, ConversationId, KeyId, MemoryId, MergeId},
+    memory::Memory,
     scope::Environment,
 };
 use maitred_store::{Erased, LoggedOut, Merge, Split};
@@ -157,6 +158,38 @@ impl From<Merge> for MergeView {
             }),
         }
     }
+}
+
+/// Something that is remembered of a contact.
+#[derive(Serialize)]
+pub(crate) struct MemoryView {
+    id: MemoryId,
+    kind: &'static str,
+    text: String,
+    /// Where it was said.
+    conversation: Option<ConversationId>,
+    noted_by: &'static str,
+    noted_at: Timestamp,
+}
+
+impl From<Memory> for MemoryView {
+    fn from(memory: Memory) -> Self {
+        Self {
+            id: memory.id,
+            kind: memory.kind.as_str(),
+            text: memory.text.to_string(),
+            conversation: memory.conversation,
+            noted_by: memory.noted_by.as_str(),
+            noted_at: memory.noted_at,
+        }
+    }
+}
+
+/// Other words for it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MemoryPatch {
+    pub(crate) text: String,
 }
 
 /// Where things are after a merge was undone.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Display};
 
 use maitred_core::{
-    agent::{Origin, Settings},
+    agent::{Origin, Remembering, Settings},
     policy::{Leeway, MaxLifetime},
 };
 use serde::{Deserialize, Deserializer, Serialize};
@@ -48,6 +48,8 @@ pub(crate) struct Policy {
     enforcement: &'static str,
     proof_of_possession: &'static str,
     sign_in_url: Option<String>,
+    /// Whether contacts are remembered between conversations.
+    memory: bool,
     tokens: TokenPolicy,
     /// For whom a claim is, where the operator said so.
     claims: BTreeMap<String, &'static str>,
@@ -74,6 +76,7 @@ impl From<&Settings> for Policy {
             enforcement: settings.enforcement.as_str(),
             proof_of_possession: settings.proof_of_possession.as_str(),
             sign_in_url: settings.sign_in_url.clone(),
+            memory: settings.remembering == Remembering::On,
             tokens: TokenPolicy {
                 leeway: tokens.leeway.seconds(),
                 max_lifetime: tokens.max_lifetime.seconds(),
@@ -101,6 +104,7 @@ pub(crate) struct PolicyPatch {
     proof_of_possession: Option<String>,
     #[serde(default, deserialize_with = "present")]
     sign_in_url: Option<Option<String>>,
+    memory: Option<bool>,
     #[serde(default)]
     tokens: TokenPolicyPatch,
     #[serde(default)]
@@ -150,6 +154,10 @@ impl TryFrom<PolicyPatch> for Change {
                 .proof_of_possession
                 .map(|name| field("proof_of_possession", name.parse()))
                 .transpose()?,
+            remembering: patch.memory.map(|on| match on {
+                true => Remembering::On,
+                false => Remembering::Off,
+            }),
             tokens: patch.tokens.try_into()?,
             claims: claims.collect::<Result<_, _>>()?,
             stored_claims: stored_claims.collect::<Result<_, _>>()?,
