@@ -31,7 +31,9 @@ use maitred_core::{
 pub use arguments::BadArguments;
 pub use assertion::Assertions;
 pub use definition::{Action, DefinitionError};
-pub use outbound::{Document, FetchError, NotAllowed, Outbound};
+pub use outbound::{
+    Answer, Document, FetchError, Known, NotAllowed, Outbound, ROBOT, ReadError, Served,
+};
 
 /// For whom and where a call is made.
 #[derive(Clone, Copy, Debug)]

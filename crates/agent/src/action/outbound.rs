@@ -6,6 +6,7 @@
 //! followed and no proxy of the environment is used; time and size are bounded.
 
 mod fetch;
+mod page;
 
 use std::{
     fmt,
@@ -25,6 +26,7 @@ use url::{Host, Url};
 use super::{ActionError, http::Request};
 
 pub use fetch::{Document, FetchError};
+pub use page::{Answer, Known, ROBOT, ReadError, Served};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -125,7 +125,10 @@ async fn whatever_servers_cache_moves_the_count_of_changes_and_another_process_s
     assert_eq!(server.changes().await.unwrap(), seen);
     // Knowledge is written all the time while it is embedded, and has a count of its own.
     let known = server.knowledge().await.unwrap();
-    store.put_source(agent, "https://a", "A", "a").await.unwrap();
+    store
+        .put_source(agent, "https://a", "A", "a")
+        .await
+        .unwrap();
     assert!(server.knowledge().await.unwrap() > known);
     assert_eq!(server.changes().await.unwrap(), seen);
 }
