@@ -62,7 +62,7 @@ impl Question {
     /// Who may read what is answered from.
     pub(crate) fn reader(&self) -> Reader {
         Reader {
-            standing: self.standing,
+            rung: self.standing.into(),
             environment: self.environment,
         }
     }

@@ -23,9 +23,9 @@ use std::{
 };
 
 use maitred_core::{
-    assurance::Standing,
     event::Event,
     id::AgentId,
+    knowledge::Readers,
     scope::{Environment, Owner},
 };
 use maitred_store::{Store, StoreError};
@@ -120,20 +120,23 @@ impl Agent {
             .contains_key(&agent)
     }
 
+    /// Those that were prepared.
+    pub fn prepared(&self) -> Vec<AgentId> {
+        let brains = self.0.brains.lock().unwrap_or_else(PoisonError::into_inner);
+        brains.keys().copied().collect()
+    }
+
     /// What would be found for a question, by somebody who is proven so far.
     pub async fn try_knowledge(
         &self,
         agent: AgentId,
         question: String,
-        standing: Standing,
+        rung: Readers,
         environment: Environment,
         limit: usize,
     ) -> Result<Vec<Tried>, TurnError> {
         let brain = self.brain(agent).await?;
-        let reader = Reader {
-            standing,
-            environment,
-        };
+        let reader = Reader { rung, environment };
         let tried = tokio::task::spawn_blocking(move || {
             let known = brain.library.seen_by(reader);
             if known.is_empty() {

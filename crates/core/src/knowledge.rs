@@ -130,6 +130,13 @@ impl Readers {
     }
 }
 
+impl From<Standing> for Readers {
+    /// What somebody may read, however long ago they logged in.
+    fn from(standing: Standing) -> Self {
+        Self(standing.assurance())
+    }
+}
+
 impl Default for Readers {
     fn default() -> Self {
         Self::EVERYBODY
@@ -165,10 +172,9 @@ pub struct Audience {
 }
 
 impl Audience {
-    /// Whether somebody who stands there belongs to it.
-    pub fn admits(self, standing: Standing, environment: Environment) -> bool {
-        standing.assurance() >= self.readers.0
-            && self.environment.is_none_or(|only| only == environment)
+    /// Whether somebody who is proven so far belongs to it, there.
+    pub fn admits(self, reader: Readers, environment: Environment) -> bool {
+        reader >= self.readers && self.environment.is_none_or(|only| only == environment)
     }
 }
 
@@ -191,7 +197,7 @@ mod tests {
             };
 
             let found = [Standing::ANONYMOUS, Standing::CODE, verified]
-                .map(|standing| audience.admits(standing, Environment::Production));
+                .map(|standing| audience.admits(standing.into(), Environment::Production));
 
             assert_eq!(found, admitted, "{readers}");
         }
@@ -205,7 +211,7 @@ mod tests {
             ..Audience::default()
         };
 
-        assert!(staging.admits(Standing::ANONYMOUS, Environment::Staging));
-        assert!(!staging.admits(Standing::ANONYMOUS, Environment::Production));
+        assert!(staging.admits(Readers::EVERYBODY, Environment::Staging));
+        assert!(!staging.admits(Readers::EVERYBODY, Environment::Production));
     }
 }

@@ -28,6 +28,7 @@ use crate::{
     config::Config,
     hub::Hub,
     jwks::Refreshes,
+    knowledge,
     limits::Limits,
     mail::Mailer,
     nodes,
@@ -83,6 +84,8 @@ pub struct Handles {
     look: Notify,
     /// Lets this node look now at conversations that are over.
     over: Notify,
+    /// Has this node look now for knowledge to be fetched or embedded.
+    pub(crate) knowledge_work: Notify,
     /// How far events had come when it was last asked.
     pub(crate) positions: Positions,
 }
@@ -147,6 +150,7 @@ impl App {
             mailer,
             tasks,
             look: Notify::new(),
+            knowledge_work: Notify::new(),
             over: Notify::new(),
             positions: Positions::default(),
         }));
@@ -156,6 +160,7 @@ impl App {
             bus::hear(&app, listener);
         }
         app.follow_changes().await?;
+        knowledge::keep(&app);
         app.fold_older_messages();
         app.tidy();
         app.remember();

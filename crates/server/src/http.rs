@@ -24,11 +24,13 @@ use axum::{
     routing::{delete, get, patch, post},
 };
 
+use maitred_agent::knowledge::import::MAX_FILE;
+
 use self::{
     conversations::{status, transcript},
     operator::{
-        agents, api_keys, audit, contacts, keys, memory, merges, policy, test_identities, tokens,
-        verifications,
+        agents, api_keys, audit, contacts, keys, knowledge, memory, merges, policy,
+        test_identities, tokens, verifications,
     },
 };
 use crate::app::App;
@@ -158,6 +160,26 @@ fn routes() -> Router<App> {
         .route(
             "/api/agents/{agent}/merges/{merge}/undo",
             post(merges::undo),
+        )
+        .route(
+            "/api/agents/{agent}/knowledge",
+            get(knowledge::list)
+                .post(knowledge::add)
+                .layer(DefaultBodyLimit::max(MAX_FILE)),
+        )
+        .route(
+            "/api/agents/{agent}/knowledge/try",
+            post(knowledge::try_out),
+        )
+        .route(
+            "/api/agents/{agent}/knowledge/{source}",
+            get(knowledge::show)
+                .patch(knowledge::change)
+                .delete(knowledge::remove),
+        )
+        .route(
+            "/api/agents/{agent}/knowledge/{source}/sync",
+            post(knowledge::sync),
         )
         .route("/api/api-keys", get(api_keys::list).post(api_keys::create))
         .route("/api/api-keys/{api_key}", delete(api_keys::revoke))

@@ -18,6 +18,7 @@ mod http;
 mod hub;
 mod jwks;
 mod keys;
+mod knowledge;
 mod limits;
 mod mail;
 mod master;

@@ -15,6 +15,7 @@ mod api {
     mod isolation;
     mod key_sets;
     mod keys;
+    mod knowledge;
     mod limits;
     mod marks;
     mod merges;

@@ -11,10 +11,9 @@ use std::{
 };
 
 use maitred_core::{
-    assurance::Standing,
     conversation::Citation,
     id::{AgentId, SourceId},
-    knowledge::Audience,
+    knowledge::{Audience, Readers},
     scope::Environment,
 };
 use maitred_store::{PageMark, Passage as StoredPassage, Store, StoreError};
@@ -91,7 +90,7 @@ impl From<Found<'_>> for Tried {
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader {
-    pub(crate) standing: Standing,
+    pub(crate) rung: Readers,
     pub(crate) environment: Environment,
 }
 
@@ -168,7 +167,7 @@ impl Library {
         let shelves: Vec<&Shelf> = self
             .shelves
             .iter()
-            .filter(|((audience, _), _)| audience.admits(reader.standing, reader.environment))
+            .filter(|((audience, _), _)| audience.admits(reader.rung, reader.environment))
             .map(|(_, shelf)| &**shelf)
             .collect();
         let shards = shelves.iter().map(|shelf| shelf.shard.clone()).collect();

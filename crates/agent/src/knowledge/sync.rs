@@ -279,10 +279,7 @@ impl Crawl<'_> {
 
 /// Whether a page that was not read may well be there.
 fn is_passing(error: &SyncError) -> bool {
-    match error {
-        SyncError::Read(error) => !error.is_gone(),
-        _ => false,
-    }
+    matches!(error, SyncError::Read(error) if !error.is_gone())
 }
 
 fn document(served: &Served) -> Result<Document, SyncError> {

@@ -16,7 +16,8 @@ use maitred_token::{Refused, Stage};
 
 use super::{MAX_BODY, proof::ProofFault};
 use crate::{
-    keys::KeyError, limits::TooMany, settings::BadSetting, test_identities::TestIdentityError,
+    keys::KeyError, knowledge::KnowledgeError, limits::TooMany, settings::BadSetting,
+    test_identities::TestIdentityError,
 };
 
 /// In seconds: a set that is fetched now is there by then.
@@ -95,6 +96,8 @@ pub(crate) enum ApiError {
     BadRequest(String),
     #[error("the body is too large")]
     TooLarge,
+    #[error(transparent)]
+    Knowledge(KnowledgeError),
     #[error("the request came too slowly")]
     TooSlow,
     #[error("this route does not take that method")]
@@ -178,6 +181,11 @@ impl ApiError {
             Self::UnknownField(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_field"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::Knowledge(error) => match error.code() {
+                Some(code @ "too_large") => (StatusCode::PAYLOAD_TOO_LARGE, code),
+                Some(code) => (StatusCode::UNPROCESSABLE_ENTITY, code),
+                None => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            },
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
             Self::NoSuchMethod => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::OtherHost { .. } => (StatusCode::MISDIRECTED_REQUEST, "other_host"),
@@ -298,6 +306,7 @@ impl ApiError {
             | Self::IdempotencyMismatch
             | Self::UnknownField(_)
             | Self::BadRequest(_)
+            | Self::Knowledge(_)
             | Self::TooSlow
             | Self::NoSuchMethod
             | Self::AlreadyUndone
@@ -346,6 +355,18 @@ fn told_code(refused: &Refused, environment: Environment) -> &'static str {
 impl From<TooMany> for ApiError {
     fn from(too_many: TooMany) -> Self {
         Self::RateLimited(too_many)
+    }
+}
+
+impl From<KnowledgeError> for ApiError {
+    fn from(error: KnowledgeError) -> Self {
+        match error {
+            KnowledgeError::Store(error) => error.into(),
+            KnowledgeError::Setting(bad) => bad.into(),
+            error @ (KnowledgeError::Document(_) | KnowledgeError::Engine(_)) => {
+                Self::Knowledge(error)
+            }
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) mod api_keys;
 pub(super) mod audit;
 pub(super) mod contacts;
 pub(super) mod keys;
+pub(super) mod knowledge;
 pub(super) mod memory;
 pub(super) mod merges;
 pub(super) mod policy;
@@ -32,7 +33,7 @@ use axum::{
 };
 use maitred_core::{
     agent::{Agent, Settings},
-    id::{AgentId, ApiKeyId, KeyId, MergeId},
+    id::{AgentId, ApiKeyId, KeyId, MergeId, SourceId},
     scope::{Environment, Scope},
     secret::{Secret, SecretFor},
 };
@@ -198,6 +199,10 @@ impl InPath for KeyId {
 
 impl InPath for MergeId {
     const PARAMETER: &'static str = "merge";
+}
+
+impl InPath for SourceId {
+    const PARAMETER: &'static str = "source";
 }
 
 impl InPath for ApiKeyId {

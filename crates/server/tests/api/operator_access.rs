@@ -37,6 +37,7 @@ fn path_of(route: &Route, agent: &str) -> String {
         .replace("{test_identity}", "nobody")
         .replace("{api_key}", "apk_00000000000000000000000000000099")
         .replace("{memory}", "mem_00000000000000000000000000000099")
+        .replace("{source}", "src_00000000000000000000000000000099")
         .replace("{merge}", "mrg_00000000000000000000000000000099")
         .replace("{key}", "key_00000000000000000000000000000099");
     path + whose
@@ -47,6 +48,12 @@ fn body_of(route: &Route) -> Option<Value> {
     match (route.method.as_str(), route.path.as_str()) {
         ("GET" | "DELETE", _) => None,
         ("POST", path) if path.ends_with("/contacts/logout") => Some(json!({ "subject": "42" })),
+        ("POST", path) if path.ends_with("/knowledge") => {
+            Some(json!({ "kind": "file", "title": "Note", "text": "Some text." }))
+        }
+        ("POST", path) if path.ends_with("/knowledge/try") => Some(json!({ "question": "What?" })),
+        ("POST", path) if path.ends_with("/sync") => Some(json!({})),
+        ("PATCH", path) if path.ends_with("/{source}") => Some(json!({ "title": "Other" })),
         ("POST", path) if path.ends_with("/undo") => Some(json!({})),
         ("POST", path) if path.ends_with("/test-identities") => {
             Some(json!({ "subject": "test-1" }))
@@ -130,11 +137,18 @@ async fn d1_with_a_key_for_one_agent_another_agent_does_not_exist() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{route:?}");
         assert_eq!(answer.error(), tries(nothing).await.error(), "{route:?}");
         assert_eq!(answer.error(), tries("nonsense").await.error(), "{route:?}");
-        // There is nothing by that id; `operator_contacts`, `operator_keys` and
+        // There is nothing by that id; `knowledge`, `operator_contacts`, `operator_keys` and
         // `test_identities` find one's own.
-        if ["{memory}", "{merge}", "{key}", "{test_identity}", "/export"]
-            .iter()
-            .any(|id| route.path.contains(id))
+        if [
+            "{memory}",
+            "{merge}",
+            "{source}",
+            "{key}",
+            "{test_identity}",
+            "/export",
+        ]
+        .iter()
+        .any(|id| route.path.contains(id))
         {
             continue;
         }

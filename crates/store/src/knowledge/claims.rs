@@ -9,7 +9,7 @@ use maitred_core::{
     knowledge::{Every, SourceKind},
 };
 
-use super::TABLE;
+use super::{TABLE, next_number};
 use crate::{
     Store, StoreError,
     db::{execute, optional},
@@ -162,6 +162,10 @@ impl Store {
         let now = self.clock.now().as_microsecond();
         let mut tx = self.begin().await?;
         let asked = execute!(&mut tx, SQL, agent.to_string(), source.to_string(), now)? > 0;
+        if asked {
+            // Whoever looks for work looks when this moves.
+            next_number(&mut tx).await?;
+        }
         tx.commit().await?;
         Ok(asked)
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::{ImportError, clean_text, clean_title};
 
 /// The most pairs of one source.
-const MAX_PAIRS: usize = 20_000;
+const MAX_PAIRS: usize = 5_000;
 
 /// A question and its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

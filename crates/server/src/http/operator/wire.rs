@@ -2,6 +2,7 @@
 
 mod contacts;
 mod keys;
+mod knowledge;
 mod policy;
 mod test_identities;
 mod tokens;
@@ -23,6 +24,7 @@ pub(crate) use self::{
         MergeView, UndoneView,
     },
     keys::{BroughtKey, CreatedKey, ImportedKey, KeyView, NewKey, RetiredKey},
+    knowledge::{NewSource, SourceChangeBody, SourceView, TriedView, TryQuestion},
     policy::{Origins, Policy, PolicyPatch},
     test_identities::{NewTestIdentity, TestIdentityView, TestTokenView},
     tokens::{CheckedToken, TokenToCheck},
