@@ -14,8 +14,10 @@
 
 mod arguments;
 mod assertion;
+mod breaker;
 mod definition;
 mod http;
+pub(crate) mod made_up;
 mod outbound;
 
 use std::time::Duration;
@@ -27,6 +29,8 @@ use maitred_core::{
     scope::Scope,
     session::Session,
 };
+
+use breaker::Breakers;
 
 pub use arguments::BadArguments;
 pub use assertion::Assertions;
@@ -81,6 +85,9 @@ pub enum ActionError {
     /// No connection, or it broke.
     #[error("could not reach the server: {0}")]
     Unreachable(String),
+    /// It failed five times in a row, and is left alone for a while (rule G7).
+    #[error("the server failed five times in a row and is not called for 30 s")]
+    LeftAlone,
 }
 
 impl ActionError {
@@ -93,9 +100,11 @@ impl ActionError {
             Self::Absent(_) | Self::Unfit(_) | Self::NoAddress | Self::NotAllowed(_) => {
                 Failure::NotSetUp
             }
-            Self::TimedOut(_) | Self::Status(_) | Self::Unreadable(_) | Self::Unreachable(_) => {
-                Failure::Unavailable
-            }
+            Self::TimedOut(_)
+            | Self::Status(_)
+            | Self::Unreadable(_)
+            | Self::Unreachable(_)
+            | Self::LeftAlone => Failure::Unavailable,
         }
     }
 }
@@ -103,13 +112,21 @@ impl ActionError {
 /// Sends calls to where their Actions live.
 #[derive(Clone, Debug)]
 pub struct Runner {
-    /// Signs for who is asking.
-    pub assertions: Assertions,
-    /// Decides what may leave.
-    pub outbound: Outbound,
+    assertions: Assertions,
+    outbound: Outbound,
+    breakers: Breakers,
 }
 
 impl Runner {
+    /// Sends what these let out.
+    pub fn new(assertions: Assertions, outbound: Outbound) -> Self {
+        Self {
+            assertions,
+            outbound,
+            breakers: Breakers::default(),
+        }
+    }
+
     /// Runs one call, for this session.
     pub async fn run(
         &self,
@@ -119,9 +136,22 @@ impl Runner {
     ) -> Result<serde_json::Value, ActionError> {
         arguments::check(&action.parameters, &call.arguments)?;
         let request = http::build(action, call, context)?;
+        let pass = self
+            .breakers
+            .admit(context.scope, &action.name)
+            .ok_or(ActionError::LeftAlone)?;
         let assertion = self.assertions.sign(action, call, context, &request);
-        self.outbound
-            .send(request, &assertion, &call.id.to_string())
-            .await
+        let id = call.id.to_string();
+        let sent = self
+            .outbound
+            .send(request, &assertion, &id, action.http.timeout())
+            .await;
+        match &sent {
+            Err(error) if error.failure() == Failure::Unavailable => pass.fails(),
+            // It never left.
+            Err(ActionError::NotAllowed(_)) => drop(pass),
+            Ok(_) | Err(_) => pass.works(),
+        }
+        sent
     }
 }

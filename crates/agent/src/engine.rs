@@ -23,9 +23,10 @@ use maitred_core::{
 
 use crate::{
     Codes,
+    action::made_up,
     brain::{Brain, Hearing},
     knowledge::library::Reader,
-    model::{Model, ModelDelta, ModelError, Usage},
+    model::{Model, ModelDelta, ModelError, ModelMessage, ModelRequest, Usage},
     prompt::{Prompt, prompt},
 };
 
@@ -134,8 +135,13 @@ async fn ask(
     };
     // The numbers in the text are those of the passages, so all of these are its sources.
     let sources = stream::iter(citations.into_iter().map(|it| Ok(Piece::Cite(it))));
+    let told = request.clone();
     sources
-        .chain(model.reply(request).map(|delta| Ok(piece(delta?))))
+        .chain(
+            model
+                .reply(request)
+                .map(move |delta| Ok(piece(delta?, &told))),
+        )
         .boxed()
 }
 
@@ -153,13 +159,29 @@ fn last_said(transcript: &Transcript) -> String {
     .unwrap_or_default()
 }
 
-fn piece(delta: ModelDelta) -> Piece {
+fn piece(delta: ModelDelta, told: &ModelRequest) -> Piece {
     match delta {
         ModelDelta::Text(text) => Piece::Text(text),
-        ModelDelta::Call { name, arguments } => Piece::Call {
-            action: name,
-            arguments,
-        },
+        ModelDelta::Call {
+            name,
+            mut arguments,
+        } => {
+            if let Some(tool) = told.tools.iter().find(|tool| tool.name == name) {
+                let texts = told.messages.iter().filter_map(ModelMessage::told);
+                let left_out = made_up::leave_out(&tool.parameters, &mut arguments, texts);
+                if !left_out.is_empty() {
+                    tracing::info!(
+                        action.name = name,
+                        arguments = ?left_out,
+                        "a model made up arguments, which are left out"
+                    );
+                }
+            }
+            Piece::Call {
+                action: name,
+                arguments,
+            }
+        }
         ModelDelta::Usage(usage) => Piece::Usage(usage),
         ModelDelta::Done => Piece::Done,
     }

@@ -55,6 +55,16 @@ pub enum ModelMessage {
     },
 }
 
+impl ModelMessage {
+    /// What the model was told with it; nothing, if it is what the model said itself.
+    pub(crate) fn told(&self) -> Option<&str> {
+        match self {
+            Self::Data { text, .. } | Self::User(text) | Self::Result { text, .. } => Some(text),
+            Self::Assistant { .. } => None,
+        }
+    }
+}
+
 /// Something that a model may call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tool {

@@ -101,10 +101,7 @@ impl App {
             assertion_key(&store, Environment::Staging).await?,
         );
         let outbound = Outbound::new(config.outbound_allow.clone())?;
-        let runner = Runner {
-            assertions: assertions.clone(),
-            outbound: outbound.clone(),
-        };
+        let runner = Runner::new(assertions.clone(), outbound.clone());
         let engine = match &config.script {
             Some(path) => {
                 tracing::warn!("a script stands in for the language model");

@@ -3,7 +3,7 @@
 //! Everything that can be checked is checked when it is imported, so that a
 //! mistake is met by the person who made it and not by a visitor.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::SignedDuration;
 use maitred_core::{
@@ -69,6 +69,18 @@ pub struct HttpRequest {
     /// Query parameters; one whose argument was not given is left out.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
+    /// How many seconds it may take, 1 to 30; 10 if nothing is said (rule G7).
+    #[serde(default)]
+    pub timeout: Option<u64>,
+}
+
+impl HttpRequest {
+    const MAX_TIMEOUT: u64 = 30;
+
+    /// How long a call may take, all of it.
+    pub(super) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout.unwrap_or(10))
+    }
 }
 
 /// The methods that an Action may use: those that change nothing. Anything that
@@ -190,6 +202,14 @@ impl Action {
             .map_err(|problem| wrong("parameters", problem))?;
         for url in self.http.url.values() {
             self.check_url(url)?;
+        }
+        if let Some(seconds) = self.http.timeout
+            && !(1..=HttpRequest::MAX_TIMEOUT).contains(&seconds)
+        {
+            return Err(wrong(
+                "http.timeout",
+                format!("must be 1 to {} seconds", HttpRequest::MAX_TIMEOUT),
+            ));
         }
         for template in self.http.query.values() {
             self.check_placeholders("http.query", template)?;

@@ -98,9 +98,13 @@ pub(crate) async fn app_with_orders_at(host: &str, script: &Value) -> TestApp {
 }
 
 pub(crate) async fn asks_for_the_order(visitor: &Visitor<'_>) -> Vec<String> {
+    asks(visitor, "where is my order A-10001").await
+}
+
+async fn asks(visitor: &Visitor<'_>, text: &str) -> Vec<String> {
     let conversation = visitor.opens_conversation().await;
     let mut events: Events = visitor.follows(None).await;
-    visitor.says(&conversation, "where is my order").await;
+    visitor.says(&conversation, text).await;
     events.reply().await;
     visitor.reads(&conversation).await
 }
@@ -120,7 +124,7 @@ async fn an_action_runs_as_the_visitor() {
     assert_eq!(
         lines,
         [
-            "visitor: where is my order",
+            "visitor: where is my order A-10001",
             "call order_status started",
             "call order_status finished (succeeded)",
             "agent: That is what I found.",
@@ -129,6 +133,16 @@ async fn an_action_runs_as_the_visitor() {
     let requests = orders.requests();
     assert_eq!(requests.len(), 1);
     assert_eq!(requests[0].0, "/customers/sarah/orders?number=A-10001");
+}
+
+#[tokio::test]
+async fn a_code_that_a_model_made_up_is_left_out() {
+    let orders = Orders::answering(200, r#"{"orders":[]}"#).await;
+    let app = app_with_orders(&orders, json!({ "order_number": "A-10001" })).await;
+
+    asks(&app.visitor("sarah").await, "where is my order").await;
+
+    assert_eq!(orders.requests()[0].0, "/customers/sarah/orders");
 }
 
 #[tokio::test]
