@@ -186,10 +186,10 @@ async fn try_out(
     let config = place.data.config()?;
     // Nothing is called, so what a call would be signed with does not matter.
     let key = || AssertionKey::generate().0;
-    let runner = Runner {
-        assertions: Assertions::new(&config.public_url, key(), key()),
-        outbound: Outbound::new(Vec::new())?,
-    };
+    let runner = Runner::new(
+        Assertions::new(&config.public_url, key(), key()),
+        Outbound::new(Vec::new())?,
+    );
     let agent = Agent::new(store, Engine::Builtin, runner, Codes::Unavailable);
     agent.prepare(place.agent).await?;
     let environment = place.environment;
